@@ -1,0 +1,15 @@
+/* latentwalk.h — everything a plugin may use. */
+#ifndef LATENTWALK_H
+#define LATENTWALK_H
+
+#include "base.h"
+#include "tensor.h"
+#include "random.h"
+#include "graph.h"
+#include "program.h"
+#include "plugin.h"
+#include "model.h"
+#include "step.h"
+#include "image.h"
+
+#endif

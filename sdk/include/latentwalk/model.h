@@ -1,0 +1,71 @@
+/* model.h — an entry of `models:`: a generator with, perhaps, its discriminator, or a network; each a
+ * graph plugin with arguments and weights. Methods build with these and never see an architecture. */
+#ifndef LATENTWALK_MODEL_H
+#define LATENTWALK_MODEL_H
+
+#include "plugin.h"
+#include "program.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lw_model lw_model;
+
+#define LW_PART_MAP(X)                                                                             \
+    X(GENERATOR, 0, "generator")                                                                   \
+    X(DISCRIMINATOR, 1, "discriminator")                                                           \
+    X(NETWORK, 2, "network")
+typedef enum lw_part {
+#define X(name, value, text) LW_PART_##name = value,
+    LW_PART_MAP(X)
+#undef X
+} lw_part;
+
+LW_API const char *lw_model_name(const lw_model *model);
+/* 16 hex digits over all parts' weights, cached until lw_model_changed: what a latent or a direction
+ * belongs to. */
+LW_API const char *lw_model_identity(lw_model *model);
+LW_API void lw_model_changed(lw_model *model); /* after training in place */
+/* "map", "synthesize", "discriminator", "network", …: see the plugins' `provides`. */
+LW_API bool lw_model_has(const lw_model *model, const char *capability);
+/* A named size (z_dim, w_dim, num_ws, channels, height, width, …); 0 when the model has none. */
+LW_API int64_t lw_model_dim(const lw_model *model, const char *name);
+/* The weights of a part (borrowed; NULL where the model has no such part). */
+LW_API lw_store *lw_model_store(lw_model *model, lw_part part);
+
+/* How a part is built into a graph. Zero is right for using a model as it is. */
+typedef struct lw_build_options {
+    uint32_t size;
+    bool training;   /* batch statistics, running averages updated */
+    bool trainable;  /* its weights count for lw_parameters; otherwise they are frozen */
+    lw_store *store; /* other weights of the same part (a moving average), NULL for the model's */
+    lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
+    void *user;
+} lw_build_options;
+
+/* z [N, z_dim] -> image: map (where there is one), then synthesize. */
+LW_API lw_value lw_generate_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
+/* z -> w [N, w_dim]; z itself for a generator without mapping. */
+LW_API lw_value lw_map_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
+LW_API lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const lw_build_options *options);
+/* image -> raw score [N, 1]. */
+LW_API lw_value lw_discriminate_with(lw_graph *g, lw_model *model, lw_value image, const lw_build_options *options);
+LW_API lw_value lw_apply_with(lw_graph *g, lw_model *model, lw_value x, const lw_build_options *options);
+#define lw_generate(g, model, z, ...) lw_generate_with(g, model, z, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+#define lw_map(g, model, z, ...) lw_map_with(g, model, z, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+#define lw_synthesize(g, model, w, ...) lw_synthesize_with(g, model, w, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+#define lw_discriminate(g, model, image, ...)                                                      \
+    lw_discriminate_with(g, model, image, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+#define lw_apply(g, model, x, ...) lw_apply_with(g, model, x, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+
+/* Images (or scores, where `scores` is not NULL and the model has a discriminator) of many latents in
+ * batches: latents [M, d] in `space` ("z", "w" or "w+": [M, num_ws, w_dim]) -> image tensor
+ * [M, C, H, W]; *scores gets [M]. Programs are cached in the model by batch size. */
+LW_API lw_status lw_model_images(lw_model *model, lw_device *device, const char *space, const lw_tensor *latents,
+                                 int64_t batch, lw_tensor **images, lw_tensor **scores);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

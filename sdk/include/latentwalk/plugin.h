@@ -1,0 +1,229 @@
+/* plugin.h — the plugin contract.
+ *
+ * A plugin is a shared object that exports one const data symbol, `lw_plugin_descriptor`, of type
+ * lw_plugin. Its first 512 bytes (lw_plugin_prefix) are plain data without pointers and never change
+ * their layout: the host reads them from the ELF file before dlopen, so a library that does not fit is
+ * refused before any of its code has run. Structs carry their size and grow only at the end; arrays
+ * carry their stride. The same ABI major means compatible; a plugin may be older than the host
+ * (smaller minor), never newer.
+ *
+ * Unless said otherwise callbacks are called on the thread that runs the pipeline, one at a time. */
+#ifndef LATENTWALK_PLUGIN_H
+#define LATENTWALK_PLUGIN_H
+
+#include "graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LW_PLUGIN_MAGIC "LATENTW\n"
+#define LW_PLUGIN_SYMBOL "lw_plugin_descriptor"
+#define LW_ABI_MAJOR 1
+#define LW_ABI_MINOR 0
+
+#define LW_KIND_MAP(X)                                                                             \
+    X(GENERATOR, 1, "generator")                                                                   \
+    X(DISCRIMINATOR, 2, "discriminator")                                                           \
+    X(NETWORK, 3, "network")                                                                       \
+    X(LOSS, 4, "loss")                                                                             \
+    X(METHOD, 5, "method")                                                                         \
+    X(METRIC, 6, "metric")                                                                         \
+    X(SOURCE, 7, "source")                                                                         \
+    X(SINK, 8, "sink")
+
+typedef enum lw_kind {
+#define X(name, value, text) LW_KIND_##name = value,
+    LW_KIND_MAP(X)
+#undef X
+} lw_kind;
+
+/* Frozen: 512 bytes, no pointers, unused bytes zero, texts end with a zero byte. */
+typedef struct lw_plugin_prefix {
+    char magic[8];
+    uint32_t prefix_size;     /* sizeof(lw_plugin_prefix) = 512 */
+    uint32_t descriptor_size; /* sizeof(lw_plugin) the plugin was built with */
+    uint16_t abi_major, abi_minor;
+    uint8_t pointer_bytes;    /* sizeof(void *) */
+    uint8_t reserved0[3];
+    uint32_t byte_order;      /* 0x01020304 as the plugin's machine stores it */
+    uint32_t kind;            /* lw_kind */
+    char name[48];            /* "dcgan": [a-z0-9-]+; the id is "generator/dcgan" */
+    char version[24];         /* "1.0.0" */
+    char licence[32];         /* SPDX: "Apache-2.0" */
+    char summary[160];        /* one line */
+    uint8_t reserved[216];
+} lw_plugin_prefix;
+
+/* --- parameters ----------------------------------------------------------------------------- *
+ * One static table per plugin; validation, `describe`, the JSON Schema and reference docs all come from
+ * it. Defaults are text in YAML's notation; NULL means the parameter must be given, "" that it may be
+ * absent. */
+#define LW_PARAM_MAP(X)                                                                            \
+    X(INT, 1, "integer")                                                                           \
+    X(FLOAT, 2, "number")                                                                          \
+    X(BOOL, 3, "boolean")                                                                          \
+    X(STRING, 4, "text")                                                                           \
+    X(CHOICE, 5, "choice")     /* one of `choices` */                                              \
+    X(PATH, 6, "path")         /* relative ones are resolved against the pipeline file's folder */ \
+    X(MODEL, 7, "model")       /* the name of an entry of `models:`; `choices` lists the capabilities needed */ \
+    X(LOSSES, 8, "losses")     /* list of {uses, weight, with}; `choices` lists the values offered to losses */ \
+    X(INTS, 9, "integers")     /* list of integers, each in the range */                           \
+    X(FLOATS, 10, "numbers")                                                                       \
+    X(STRINGS, 11, "texts")
+
+typedef enum lw_param_type {
+#define X(name, value, text) LW_PARAM_##name = value,
+    LW_PARAM_MAP(X)
+#undef X
+} lw_param_type;
+
+typedef struct lw_param {
+    const char *key;
+    lw_param_type type;
+    const char *unit;            /* "px", "iterations"; NULL for none */
+    const char *fallback;        /* the default, as text */
+    double minimum, maximum;     /* inclusive; both 0 means no range */
+    const char *const *choices;  /* NULL-terminated; see the types above */
+    const char *doc;             /* one sentence, with the source of the default */
+} lw_param;
+
+/* --- ports ---------------------------------------------------------------------------------- *
+ * type: SPACE "[" dim, … "]". Spaces: z, w, w+, image, features, direction, scores, labels, or `latent`
+ * (any of z, w, w+). A dim is a number, the key of an integer parameter of the same plugin, a dim of
+ * its model parameter (z_dim, w_dim, num_ws, channels, height, width), or a symbol that must mean the
+ * same number on all ports of the step. "z[N, points, z_dim]". A `…` dim stands for any number of
+ * dims: "image[…, channels, height, width]". */
+typedef struct lw_port {
+    const char *name;
+    const char *type;
+    uint32_t optional; /* inputs only */
+    uint32_t many;     /* inputs only: takes a list of outputs */
+    const char *doc;
+} lw_port;
+
+/* --- arguments ------------------------------------------------------------------------------ *
+ * The values of a plugin's parameters, complete and in range. Asking for a key or a type that the
+ * plugin's table does not have is a mistake of the plugin: returns 0/NULL and sets an error. */
+typedef struct lw_args lw_args;
+LW_API int64_t lw_int(const lw_args *args, const char *key);
+LW_API double lw_float(const lw_args *args, const char *key);
+LW_API bool lw_bool(const lw_args *args, const char *key);
+LW_API const char *lw_text(const lw_args *args, const char *key); /* string, choice, path, model; NULL if absent */
+LW_API int lw_list_count(const lw_args *args, const char *key);
+LW_API int64_t lw_list_int(const lw_args *args, const char *key, int index);
+LW_API double lw_list_float(const lw_args *args, const char *key, int index);
+LW_API const char *lw_list_text(const lw_args *args, const char *key, int index);
+LW_API bool lw_is_set(const lw_args *args, const char *key);   /* has a value */
+LW_API bool lw_is_given(const lw_args *args, const char *key); /* by the user, not by default */
+/* For `detect`: fills in what the weights tell. What the user gave otherwise is an error that names both. */
+LW_API lw_status lw_args_set_int(lw_args *args, const char *key, int64_t value);
+LW_API lw_status lw_args_set_text(lw_args *args, const char *key, const char *value);
+
+/* --- graph plugins -------------------------------------------------------------------------- */
+/* Weights as `detect` sees them: a store seen through one of the plugin's `prefixes`. */
+typedef struct lw_weights lw_weights;
+LW_API bool lw_weights_shape(const lw_weights *weights, lw_shape *shape, const char *name, ...) LW_PRINTF(3, 4);
+LW_API const char *lw_weights_metadata(const lw_weights *weights, const char *key);
+
+/* Named sizes of a model: fill with lw_dims_set(dims, "z_dim", 100). */
+typedef struct lw_dims lw_dims;
+LW_API void lw_dims_set(lw_dims *dims, const char *name, int64_t value);
+
+typedef struct lw_generator {
+    uint32_t size;
+    /* Are these weights of this architecture? Sets the sizes in args and returns LW_OK, or
+     * LW_UNSUPPORTED if not, or another error if yes but broken. Called once per prefix, in order. */
+    lw_status (*detect)(const lw_weights *weights, lw_args *args);
+    /* z_dim, channels, height, width; w_dim and num_ws where there is a mapping. */
+    void (*dims)(const lw_args *args, lw_dims *dims);
+    /* z [N, z_dim] -> w [N, w_dim]. NULL where the architecture has no mapping network. */
+    lw_value (*map)(lw_graph *g, const lw_args *args, lw_value z);
+    /* z [N, z_dim], or w [N, w_dim], or w+ [N, num_ws, w_dim] where there is a mapping -> image
+     * [N, channels, height, width], nominally in [-1, 1]. */
+    lw_value (*synthesize)(lw_graph *g, const lw_args *args, lw_value latent);
+} lw_generator;
+
+/* Discriminators: image -> raw score [N, 1] (before any sigmoid; higher is more real).
+ * Networks: x -> y, as their README says. */
+typedef struct lw_network {
+    uint32_t size;
+    lw_status (*detect)(const lw_weights *weights, lw_args *args);
+    void (*dims)(const lw_args *args, lw_dims *dims);
+    lw_value (*apply)(lw_graph *g, const lw_args *args, lw_value x);
+} lw_network;
+
+/* What a loss may look at: values by name, as offered by the method (its LOSSES parameter lists them):
+ * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "images0" (of the starting latents),
+ * "real" and "fake" scores [N, 1]. NULL value when absent. */
+typedef struct lw_loss_inputs lw_loss_inputs;
+LW_API lw_value lw_loss_value(const lw_loss_inputs *inputs, const char *name);
+struct lw_model;
+/* The model the method works on, or the one named by the loss's MODEL parameter `key`. */
+LW_API struct lw_model *lw_loss_model(const lw_loss_inputs *inputs, const char *key);
+
+typedef struct lw_loss {
+    uint32_t size;
+    /* -> a scalar, to be minimised, before its weight. */
+    lw_value (*build)(lw_graph *g, const lw_args *args, const lw_loss_inputs *inputs);
+} lw_loss;
+
+/* --- step plugins: methods, metrics, sources, sinks ------------------------------------------ */
+struct lw_step;
+typedef struct lw_runner {
+    uint32_t size;
+    /* Reads inputs, computes, sets outputs (step.h). Returns promptly once lw_next says false. */
+    lw_status (*run)(struct lw_step *step);
+} lw_runner;
+
+/* --- the descriptor ------------------------------------------------------------------------- */
+typedef struct lw_plugin {
+    lw_plugin_prefix prefix;
+    const char *source;           /* paper and equations, or official implementation */
+    const lw_param *params;
+    uint32_t param_count, param_stride;
+    const lw_port *inputs;
+    uint32_t input_count, port_stride;
+    const lw_port *outputs;
+    uint32_t output_count, reserved0;
+    const char *const *provides;  /* capabilities, NULL-terminated: generators "synthesize", "map"; discriminators "discriminator", … */
+    const char *const *needs;     /* losses: values they need ("images", "latents") and model capabilities */
+    const char *const *prefixes;  /* graph plugins: prefixes tried in a weights file, NULL-terminated */
+    const void *functions;        /* lw_generator, lw_network, lw_loss or lw_runner, by kind */
+    const void *(*extension)(const char *name); /* "lw.something/1", or NULL */
+} lw_plugin;
+
+#define LW_COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
+#define LW_PARAMS(table) .params = (table), .param_count = LW_COUNT(table), .param_stride = sizeof(lw_param)
+#define LW_INPUTS(table) .inputs = (table), .input_count = LW_COUNT(table), .port_stride = sizeof(lw_port)
+#define LW_OUTPUTS(table) .outputs = (table), .output_count = LW_COUNT(table), .port_stride = sizeof(lw_port)
+
+/* LW_PLUGIN(GENERATOR, "dcgan", "1.0.0", "one line", .source = …, LW_PARAMS(params), .functions = &f); */
+#ifdef __cplusplus
+#define LW_EXTERN_ extern "C"
+#else
+#define LW_EXTERN_
+#endif
+#define LW_PLUGIN_LICENSED(KIND, NAME, VERSION, LICENCE, SUMMARY, ...)                             \
+    LW_EXTERN_ LW_API extern const lw_plugin lw_plugin_descriptor;                                 \
+    const lw_plugin lw_plugin_descriptor = {                                                       \
+        .prefix = {.magic = {'L', 'A', 'T', 'E', 'N', 'T', 'W', '\n'},                             \
+                   .prefix_size = sizeof(lw_plugin_prefix),                                        \
+                   .descriptor_size = sizeof(lw_plugin),                                           \
+                   .abi_major = LW_ABI_MAJOR,                                                      \
+                   .abi_minor = LW_ABI_MINOR,                                                      \
+                   .pointer_bytes = sizeof(void *),                                                \
+                   .byte_order = 0x01020304,                                                       \
+                   .kind = LW_KIND_##KIND,                                                         \
+                   .name = NAME,                                                                   \
+                   .version = VERSION,                                                             \
+                   .licence = LICENCE,                                                             \
+                   .summary = SUMMARY},                                                            \
+        __VA_ARGS__}
+#define LW_PLUGIN(KIND, NAME, VERSION, SUMMARY, ...)                                               \
+    LW_PLUGIN_LICENSED(KIND, NAME, VERSION, "Apache-2.0", SUMMARY, __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

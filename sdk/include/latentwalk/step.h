@@ -1,0 +1,77 @@
+/* step.h — what a step plugin (method, metric, source, sink) sees while it runs.
+ *
+ * All functions are called on the pipeline's thread, from within `run`. */
+#ifndef LATENTWALK_STEP_H
+#define LATENTWALK_STEP_H
+
+#include "model.h"
+#include "random.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lw_step lw_step;
+
+LW_API const char *lw_step_id(const lw_step *step);
+LW_API const lw_args *lw_step_args(const lw_step *step);
+LW_API uint64_t lw_step_seed(const lw_step *step); /* the run's seed mixed with the step's id */
+LW_API lw_device *lw_step_device(lw_step *step);
+LW_API lw_model *lw_step_model(lw_step *step, const char *param); /* of a MODEL parameter; NULL if absent */
+
+/* --- inputs and outputs --------------------------------------------------------------------- */
+/* The data on a port: shape as declared. NULL for an optional input that is not connected. `index`
+ * counts through a `many` port; lw_step_input_count says how many there are. */
+LW_API int lw_step_input_count(const lw_step *step, const char *port);
+LW_API const lw_tensor *lw_step_input(const lw_step *step, const char *port, int index);
+LW_API const char *lw_step_input_name(const lw_step *step, const char *port, int index);  /* "walk.images" */
+LW_API const char *lw_step_input_space(const lw_step *step, const char *port, int index); /* "z" */
+/* Sets an output: the step takes ownership of `tensor` (also on failure). Checked against the port. */
+LW_API lw_status lw_step_output(lw_step *step, const char *port, lw_tensor *tensor);
+
+/* --- building ------------------------------------------------------------------------------- */
+/* lw_compile on the step's device; the program belongs to the step, its cost is reported. */
+LW_API lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name);
+/* The weighted sum of the losses listed under the LOSSES parameter `param`; each is also logged under
+ * its id when `log_outputs` (as graph outputs "loss/ID"). Values are given by name. */
+typedef struct lw_named_value {
+    const char *name;
+    lw_value value;
+} lw_named_value;
+LW_API lw_value lw_step_losses(lw_step *step, lw_graph *g, const char *param, lw_model *model,
+                               const lw_named_value *values, int count);
+
+/* --- loops, checkpoints, progress ------------------------------------------------------------ */
+/* Tensors that a resumed run must find again (weights in training, optimiser state). Empty at first,
+ * restored on resume. Belongs to the step. Register all before the first lw_next. */
+LW_API lw_store *lw_step_store(lw_step *step, const char *name);
+/* The same for a store that lives elsewhere (a model being trained): restored into it on resume. */
+LW_API lw_status lw_step_keep(lw_step *step, const char *name, lw_store *store);
+/* for (int64_t i; lw_next(step, total, &i); ) body — counts i from where the last checkpoint left to
+ * total - 1; draws progress, takes checkpoints between iterations, and returns false when done or
+ * cancelled (lw_step_cancelled tells; `run` then returns LW_CANCELLED through lw_step_finish). */
+LW_API bool lw_next(lw_step *step, int64_t total, int64_t *iteration);
+LW_API lw_status lw_step_finish(lw_step *step); /* LW_OK, LW_CANCELLED, or the loop's error */
+LW_API bool lw_step_cancelled(const lw_step *step);
+
+/* --- telling -------------------------------------------------------------------------------- */
+/* A point of a curve at the current iteration; not a number stops the run with the step and iteration. */
+LW_API lw_status lw_step_log(lw_step *step, const char *series, double value);
+/* A cell of the step's table: metrics.json and the report show it. */
+LW_API lw_status lw_step_metric(lw_step *step, const char *row, const char *column, double value);
+/* A plain line for the log and the report ("no attribute loss: the walk may stand still"). */
+LW_API void lw_step_note(lw_step *step, const char *format, ...) LW_PRINTF(2, 3);
+/* Path for a file this step makes inside the run folder ("grid.png" -> RUN/steps/ID/grid.png), its
+ * folders made. Write to a temporary name and rename. Released with lw_free. */
+LW_API char *lw_step_path(lw_step *step, const char *file);
+/* RUN/name for the things users look for first (report.html). Released with lw_free. */
+LW_API char *lw_step_run_path(lw_step *step, const char *file);
+/* Everything the run knows so far, as JSON text (borrowed until the next call): {"latentwalk", "pipeline",
+ * "seed", "device": {…}, "models": {name: {…}}, "steps": [{"id", "uses", "with", "seconds", "series":
+ * {name: [[i, v], …]}, "table": {row: {column: value}}, "notes": […], "files": […]}]}. */
+LW_API const char *lw_step_history(lw_step *step);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+/* tensor.h — host tensors of float32, and stores of named tensors (weights, optimiser state).
+ *
+ * A tensor is dense, row-major (last dimension fastest), float32. Files of other element types are
+ * converted when read (F16, BF16, F64, integers and bool become float32). */
+#ifndef LATENTWALK_TENSOR_H
+#define LATENTWALK_TENSOR_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LW_MAX_RANK 6
+
+/* rank 0 is a scalar with one element. Unused entries of dim are zero. */
+typedef struct lw_shape {
+    int32_t rank;
+    int64_t dim[LW_MAX_RANK];
+} lw_shape;
+
+/* lw_shape_of_dims(2, 64, 100); in C simply LW_SHAPE(64, 100), and LW_SCALAR for rank 0. */
+#define LW_SHAPE(...)                                                                              \
+    lw_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+#define LW_SCALAR lw_shape_make(0, NULL)
+LW_API lw_shape lw_shape_make(int rank, const int64_t *dim);
+LW_API int64_t lw_shape_count(lw_shape shape); /* number of elements; 1 for a scalar */
+LW_API bool lw_shape_equal(lw_shape a, lw_shape b);
+/* "[64, 100]" into a caller's buffer of at least LW_SHAPE_TEXT bytes; returns the buffer. */
+#define LW_SHAPE_TEXT 160
+LW_API const char *lw_shape_text(lw_shape shape, char *buffer);
+
+typedef struct lw_tensor {
+    lw_shape shape;
+    float *data; /* owned by the tensor */
+} lw_tensor;
+
+LW_API lw_tensor *lw_tensor_create(lw_shape shape);                        /* zeros */
+LW_API lw_tensor *lw_tensor_copy(const lw_tensor *tensor);
+LW_API void lw_tensor_destroy(lw_tensor *tensor);
+
+/* NumPy .npy, format 1.0–3.0, little endian, C or Fortran order, f2/f4/f8/ints/bool. Written as
+ * '<f4' C order. Writing goes to a temporary name in the same folder, then renames. */
+LW_API lw_tensor *lw_npy_load(const char *path);
+LW_API lw_status lw_npy_save(const lw_tensor *tensor, const char *path);
+
+/* --- stores --------------------------------------------------------------------------------- *
+ * An ordered set of named tensors plus text metadata. It is the unit of loading, training,
+ * checkpointing and saving. When programs (program.h) are compiled against a store, its tensors
+ * also live on the device; lw_store_get brings back what a run has changed. Not thread-safe.
+ * Destroy programs before the stores they use. */
+typedef struct lw_store lw_store;
+
+LW_API lw_store *lw_store_create(void);
+LW_API void lw_store_destroy(lw_store *store);
+
+/* .safetensors. Loading checks every offset, length and shape against the file size before any
+ * allocation is sized by it; the error names the tensor and the byte. Integer tensors are kept as
+ * float32. `half` stores F16 (round to nearest even) instead of F32. Saving is atomic (temporary
+ * name, fsync, rename); names are written in store order, so equal stores give equal bytes. */
+LW_API lw_store *lw_store_load(const char *path);
+LW_API lw_status lw_store_save(lw_store *store, const char *path, bool half);
+
+LW_API size_t lw_store_count(const lw_store *store);
+LW_API const char *lw_store_name(const lw_store *store, size_t index);
+LW_API bool lw_store_has(const lw_store *store, const char *name);
+/* Shape without touching the device. LW_NOT_FOUND when absent. */
+LW_API lw_status lw_store_shape(const lw_store *store, const char *name, lw_shape *shape);
+/* The tensor's current values (read back from the device if a run changed them), borrowed until the
+ * next change of the store; NULL when absent. */
+LW_API const lw_tensor *lw_store_get(lw_store *store, const char *name);
+/* Adds, or replaces the values of, a tensor (copied). A replaced one must keep its shape. */
+LW_API lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const float *data);
+/* Copies every tensor of `from` whose name starts with `prefix`, under the rest of its name. */
+LW_API lw_status lw_store_merge(lw_store *store, lw_store *from, const char *prefix);
+/* Metadata (safetensors' __metadata__): NULL when the key is absent. */
+LW_API const char *lw_store_metadata(const lw_store *store, const char *key);
+LW_API lw_status lw_store_set_metadata(lw_store *store, const char *key, const char *value);
+/* 16 hex digits (FNV-1a over names, shapes and values): the identity of these weights. Written to
+ * `hash` (at least 17 bytes). */
+LW_API lw_status lw_store_hash(lw_store *store, char *hash);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
