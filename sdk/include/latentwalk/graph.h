@@ -209,7 +209,9 @@ LW_API lw_value lw_avg_pool2d(lw_graph *g, lw_value x, int factor); /* kernel = 
 /* --- layers --------------------------------------------------------------------------------- */
 /* torch.nn.BatchNorm2d/1d (eps 1e-5, momentum 0.1): weights name.weight, name.bias [C], buffers
  * name.running_mean, name.running_var. Running statistics, or in training the batch's (biased
- * variance; the running average takes the unbiased one). */
+ * variance; the running average takes the unbiased one). Created as torch does, scale 1 and shift 0; who
+ * wants another start asks lw_weight for name.weight first. Met twice in one training graph, the second
+ * update goes on from the first. */
 LW_API lw_value lw_batch_norm(lw_graph *g, lw_value x, const char *name, ...) LW_PRINTF(3, 4);
 
 /* --- derivatives ---------------------------------------------------------------------------- */
@@ -247,8 +249,9 @@ LW_API lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_sto
                              const lw_sgd_options *options);
 #define lw_sgd(g, loss, store, state, ...)                                                         \
     lw_sgd_with(g, loss, store, state, LW_OPTIONS(lw_sgd_options, __VA_ARGS__))
-/* average.NAME <- decay * average.NAME + (1 - decay) * NAME for lw_parameters(store); buffers of the store
- * are copied. `average` must hold the same names (lw_store_merge(average, store, "")). */
+/* average.NAME <- decay * average.NAME + (1 - decay) * NAME for lw_parameters(store); all else of the store
+ * is copied. Where the graph assigns NAME so far (an optimiser, say), the average takes the new value.
+ * `average` must hold the same names (lw_store_merge(average, store, "")). */
 LW_API lw_status lw_moving_average(lw_graph *g, lw_store *store, lw_store *average, double decay);
 
 #ifdef __cplusplus

@@ -29,7 +29,9 @@
     X(CONV2D, D)     /* x [N,C,H,W], w [K,C,R,S]; stride i[0], padding i[1] */                     \
     X(CONV2D_TRANSPOSE, D) /* y [N,K,H,W], w [K,C,R,S] -> x [N,C,H',W'] of shape; same attributes */ \
     X(CONV2D_WEIGHT, D) /* x [N,C,H,W], y [N,K,H',W'] -> w [K,C,R,S] of shape; same attributes */  \
-    X(RESAMPLE2D, D) /* see lw_resample_options; up i[0], down i[1], before i[2], after i[3], taps i[4] in `data` */
+    X(RESAMPLE2D, D) /* up i[0], down i[1], before i[2], after i[3], i[4] taps in `data`; per axis, size from shape: */ \
+                     /* out[o] = sum over t of taps[t] * z[o * down + t - before], where z[j] = x[j / up] if up     */ \
+                     /* divides j and 0 <= j < size * up, else 0. before may be negative; after is not needed       */
 
 typedef enum lwi_op {
 #define X(name, cls) LWI_##name,
@@ -43,7 +45,7 @@ typedef struct lwi_node {
     lw_shape shape;
     int in_count;
     lw_value *in;       /* owned by the graph */
-    int64_t i[8];       /* attributes, see the map above */
+    int64_t i[8];       /* attributes, see the map above; PARAMETER: i[0] trainable, i[1] 1 + index in `assign` or 0 */
     float f[2];
     float *data;        /* CONSTANT: elements (one element may stand for all: f[0] with data NULL); RESAMPLE2D: taps */
     lw_store *store;    /* PARAMETER */

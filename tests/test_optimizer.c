@@ -1,0 +1,183 @@
+/* test_optimizer.c — the optimisers step for step against the formulas written out in double precision. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "latentwalk/latentwalk.h"
+#include "reference.h"
+
+typedef struct fixture {
+    lw_graph *g;
+    lw_store *store, *state;
+    lw_value p, loss;
+} fixture;
+
+/* loss = sum (p - target)^2 / 2 for p = [1, -2], target = [0.5, 3]: its gradient is p - target */
+static const double target[2] = {0.5, 3};
+
+static int set_up(void **state)
+{
+    fixture *f = lw_alloc(1, sizeof *f);
+    f->g = lw_graph_create();
+    f->store = lw_store_create();
+    f->state = lw_store_create();
+    lw_store_set(f->store, "p", LW_SHAPE(2), (float[]){1, -2});
+    lw_store_set(f->store, "frozen", LW_SHAPE(1), (float[]){4});
+    lw_scope_push(f->g, &(lw_scope){.store = f->store});
+    f->p = lw_weight(f->g, LW_SHAPE(2), lw_init_constant(0), "p");
+    lw_buffer(f->g, LW_SHAPE(1), lw_init_constant(0), "frozen");
+    lw_scope_pop(f->g);
+    lw_value to = lw_constant(f->g, LW_SHAPE(2), (float[]){0.5f, 3});
+    lw_value squares = lw_square(f->g, lw_sub(f->g, f->p, to));
+    f->loss = lw_affine(f->g, lw_sum(f->g, squares, LW_ALL_AXES, false), 0.5, 0);
+    *state = f;
+    return lw_graph_status(f->g);
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    lw_graph_destroy(f->g);
+    lw_store_destroy(f->store);
+    lw_store_destroy(f->state);
+    lw_free(f);
+    return 0;
+}
+
+static void expect_near(double found, double expected)
+{
+    if (!(fabs(found - expected) <= 2e-6 * (1 + fabs(expected))))
+        fail_msg("%.9g, expected %.9g", found, expected);
+}
+
+static void adam_takes_torchs_steps(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_adam(f->g, f->loss, f->store, f->state, .learning_rate = 2e-2f, .beta1 = 0.5f),
+                     LW_OK);
+    reference *r = reference_create(f->g);
+    double p[2] = {1, -2}, m[2] = {0}, v[2] = {0};
+    for (int t = 1; t <= 5; t++) {
+        for (int i = 0; i < 2; i++) {
+            double gradient = p[i] - target[i];
+            m[i] = 0.5 * m[i] + 0.5 * gradient;
+            v[i] = 0.999 * v[i] + 0.001 * gradient * gradient;
+            double step = 0.02 / (1 - pow(0.5, t)), denominator = sqrt(v[i]) / sqrt(1 - pow(0.999, t)) + 1e-8;
+            p[i] -= step * m[i] / denominator;
+        }
+        assert_int_equal(reference_assign(r), LW_OK);
+        for (int i = 0; i < 2; i++) {
+            expect_near((double)lw_store_get(f->store, "p")->data[i], p[i]);
+            expect_near((double)lw_store_get(f->state, "adam.m.p")->data[i], m[i]);
+            expect_near((double)lw_store_get(f->state, "adam.v.p")->data[i], v[i]);
+        }
+        assert_true(lw_store_get(f->state, "adam.t")->data[0] == (float)t);
+    }
+    assert_true(lw_store_get(f->store, "frozen")->data[0] == 4);
+    reference_destroy(r);
+}
+
+/* The first step is the learning rate in the gradient's direction, whatever the betas; beta1 may be 0. */
+static void adams_defaults_are_torchs(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_adam(f->g, f->loss, f->store, f->state), LW_OK);
+    reference *r = reference_create(f->g);
+    assert_int_equal(reference_assign(r), LW_OK);
+    expect_near((double)lw_store_get(f->store, "p")->data[0], 1 - 1e-3);
+    expect_near((double)lw_store_get(f->store, "p")->data[1], -2 + 1e-3);
+    expect_near((double)lw_store_get(f->state, "adam.v.p")->data[1], 0.001 * 25);
+    reference_destroy(r);
+}
+
+static void sgd_takes_torchs_steps(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_sgd(f->g, f->loss, f->store, f->state, .learning_rate = 0.1f, .momentum = 0.9f,
+                            .weight_decay = 0.01f),
+                     LW_OK);
+    reference *r = reference_create(f->g);
+    double p[2] = {1, -2}, v[2] = {0};
+    for (int t = 0; t < 4; t++) {
+        assert_int_equal(reference_assign(r), LW_OK);
+        for (int i = 0; i < 2; i++) {
+            v[i] = 0.9 * v[i] + (p[i] - target[i]) + 0.01 * p[i];
+            p[i] -= 0.1 * v[i];
+            expect_near((double)lw_store_get(f->store, "p")->data[i], p[i]);
+            expect_near((double)lw_store_get(f->state, "sgd.v.p")->data[i], v[i]);
+        }
+    }
+    reference_destroy(r);
+}
+
+static void plain_sgd_keeps_no_state(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_sgd(f->g, f->loss, f->store, f->state, .learning_rate = 0.5f), LW_OK);
+    assert_int_equal(lw_store_count(f->state), 0);
+    reference *r = reference_create(f->g);
+    assert_int_equal(reference_assign(r), LW_OK);
+    assert_true(lw_store_get(f->store, "p")->data[1] == 0.5f);
+    reference_destroy(r);
+}
+
+static void a_moving_average_follows_the_new_weights_and_copies_buffers(void **state)
+{
+    fixture *f = *state;
+    lw_store *average = lw_store_create();
+    assert_int_equal(lw_store_merge(average, f->store, ""), LW_OK);
+    lw_store_set(average, "frozen", LW_SHAPE(1), (float[]){0});
+    assert_int_equal(lw_sgd(f->g, f->loss, f->store, f->state, .learning_rate = 0.5f), LW_OK);
+    assert_int_equal(lw_moving_average(f->g, f->store, average, 0.75), LW_OK);
+    reference *r = reference_create(f->g);
+    assert_int_equal(reference_assign(r), LW_OK);
+    expect_near((double)lw_store_get(average, "p")->data[1], 0.75 * -2 + 0.25 * 0.5);
+    assert_true(lw_store_get(average, "frozen")->data[0] == 4);
+    reference_destroy(r);
+    lw_store_destroy(average);
+}
+
+static void a_loss_that_is_not_a_number_is_an_error(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_adam(f->g, f->p, f->store, f->state), LW_SHAPE);
+    assert_string_equal(lw_error_message(0), "adam at 'p': the loss must be one number, and it is [2]");
+}
+
+static void a_store_without_trainable_parameters_is_an_error(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_sgd(f->g, f->loss, f->state, f->state, .learning_rate = 1), LW_INVALID);
+    assert_non_null(
+        strstr(lw_error_message(0), "the graph has taken no trainable parameter from this store"));
+}
+
+static void state_of_another_shape_is_an_error(void **state)
+{
+    fixture *f = *state;
+    lw_store_set(f->state, "adam.m.p", LW_SHAPE(3), (float[3]){0});
+    assert_int_equal(lw_adam(f->g, f->loss, f->store, f->state), LW_SHAPE);
+    assert_string_equal(lw_error_message(0),
+                        "the optimiser's state 'adam.m.p' is [3], but its parameter is [2]");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(adam_takes_torchs_steps),
+        TEST(adams_defaults_are_torchs),
+        TEST(sgd_takes_torchs_steps),
+        TEST(plain_sgd_keeps_no_state),
+        TEST(a_moving_average_follows_the_new_weights_and_copies_buffers),
+        TEST(a_loss_that_is_not_a_number_is_an_error),
+        TEST(a_store_without_trainable_parameters_is_an_error),
+        TEST(state_of_another_shape_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
