@@ -5,6 +5,7 @@
 #include "base.h"
 #include "tensor.h"
 #include "random.h"
+#include "dataset.h"
 #include "graph.h"
 #include "program.h"
 #include "plugin.h"

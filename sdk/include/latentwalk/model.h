@@ -34,6 +34,10 @@ LW_API int64_t lw_model_dim(const lw_model *model, const char *name);
 /* The weights of a part (borrowed; NULL where the model has no such part). */
 LW_API lw_store *lw_model_store(lw_model *model, lw_part part);
 
+/* All parts in one .safetensors: tensors under "G.", "D.", "N.", metadata with each part's plugin id and
+ * arguments; such a file given as `weights:` makes the same model again. Atomic. `half`: store F16. */
+LW_API lw_status lw_model_save(lw_model *model, const char *path, bool half);
+
 /* How a part is built into a graph. Zero is right for using a model as it is. */
 typedef struct lw_build_options {
     uint32_t size;

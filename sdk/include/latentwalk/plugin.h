@@ -89,11 +89,12 @@ typedef struct lw_param {
 } lw_param;
 
 /* --- ports ---------------------------------------------------------------------------------- *
- * type: SPACE "[" dim, … "]". Spaces: z, w, w+, image, features, direction, scores, labels, or `latent`
- * (any of z, w, w+). A dim is a number, the key of an integer parameter of the same plugin, a dim of
- * its model parameter (z_dim, w_dim, num_ws, channels, height, width), or a symbol that must mean the
- * same number on all ports of the step. "z[N, points, z_dim]". A `…` dim stands for any number of
- * dims: "image[…, channels, height, width]". */
+ * type: SPACE "[" dim, … "]". Spaces: z, w, w+, image, features, direction, scores, labels, dataset
+ * (dataset.h), or for inputs `latent` (any of z, w, w+) and `any` (any but dataset: "any[…]"). A dim is a
+ * number, the key of an integer parameter of the same plugin, a dim of its model parameter (z_dim,
+ * w_dim, num_ws, channels, height, width), or a symbol that must mean the same number on all ports
+ * of the step. "z[N, points, z_dim]". A `…` dim stands for any number of dims:
+ * "image[…, channels, height, width]". */
 typedef struct lw_port {
     const char *name;
     const char *type;
@@ -145,7 +146,8 @@ typedef struct lw_generator {
 } lw_generator;
 
 /* Discriminators: image -> raw score [N, 1] (before any sigmoid; higher is more real).
- * Networks: x -> y, as their README says. */
+ * Networks: x -> y, as their README says. dims names the size of x: channels, height, width of an image
+ * [N, channels, height, width], or features of [N, features]. */
 typedef struct lw_network {
     uint32_t size;
     lw_status (*detect)(const lw_weights *weights, lw_args *args);
@@ -194,9 +196,9 @@ typedef struct lw_plugin {
 } lw_plugin;
 
 #define LW_COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-#define LW_PARAMS(table) .params = (table), .param_count = LW_COUNT(table), .param_stride = sizeof(lw_param)
-#define LW_INPUTS(table) .inputs = (table), .input_count = LW_COUNT(table), .port_stride = sizeof(lw_port)
-#define LW_OUTPUTS(table) .outputs = (table), .output_count = LW_COUNT(table), .port_stride = sizeof(lw_port)
+#define LW_PARAMS(table) .params = (table), .param_count = LW_COUNT(table)
+#define LW_INPUTS(table) .inputs = (table), .input_count = LW_COUNT(table)
+#define LW_OUTPUTS(table) .outputs = (table), .output_count = LW_COUNT(table)
 
 /* LW_PLUGIN(GENERATOR, "dcgan", "1.0.0", "one line", .source = …, LW_PARAMS(params), .functions = &f); */
 #ifdef __cplusplus
@@ -219,6 +221,8 @@ typedef struct lw_plugin {
                    .version = VERSION,                                                             \
                    .licence = LICENCE,                                                             \
                    .summary = SUMMARY},                                                            \
+        .param_stride = sizeof(lw_param),                                                          \
+        .port_stride = sizeof(lw_port),                                                            \
         __VA_ARGS__}
 #define LW_PLUGIN(KIND, NAME, VERSION, SUMMARY, ...)                                               \
     LW_PLUGIN_LICENSED(KIND, NAME, VERSION, "Apache-2.0", SUMMARY, __VA_ARGS__)

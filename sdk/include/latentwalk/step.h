@@ -4,6 +4,7 @@
 #ifndef LATENTWALK_STEP_H
 #define LATENTWALK_STEP_H
 
+#include "dataset.h"
 #include "model.h"
 #include "random.h"
 
@@ -28,6 +29,12 @@ LW_API const char *lw_step_input_name(const lw_step *step, const char *port, int
 LW_API const char *lw_step_input_space(const lw_step *step, const char *port, int index); /* "z" */
 /* Sets an output: the step takes ownership of `tensor` (also on failure). Checked against the port. */
 LW_API lw_status lw_step_output(lw_step *step, const char *port, lw_tensor *tensor);
+
+/* Datasets (dataset.h) travel on ports of space "dataset[N, channels, height, width]". The run takes
+ * ownership (also on failure) and keeps it until no step needs it. It is never saved in the run
+ * folder: a resumed run makes it again by running the source step again. */
+LW_API lw_status lw_step_output_dataset(lw_step *step, const char *port, lw_dataset *dataset);
+LW_API lw_dataset *lw_step_input_dataset(const lw_step *step, const char *port, int index);
 
 /* --- building ------------------------------------------------------------------------------- */
 /* lw_compile on the step's device; the program belongs to the step, its cost is reported. */

@@ -24,7 +24,8 @@ typedef struct lw_shape {
     lw_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 #define LW_SCALAR lw_shape_make(0, NULL)
 LW_API lw_shape lw_shape_make(int rank, const int64_t *dim);
-LW_API int64_t lw_shape_count(lw_shape shape); /* number of elements; 1 for a scalar */
+/* Number of elements; 1 for a scalar; -1 for an impossible shape (rank, a negative size, an overflow). */
+LW_API int64_t lw_shape_count(lw_shape shape);
 LW_API bool lw_shape_equal(lw_shape a, lw_shape b);
 /* "[64, 100]" into a caller's buffer of at least LW_SHAPE_TEXT bytes; returns the buffer. */
 #define LW_SHAPE_TEXT 160
@@ -56,8 +57,9 @@ LW_API void lw_store_destroy(lw_store *store);
 
 /* .safetensors. Loading checks every offset, length and shape against the file size before any
  * allocation is sized by it; the error names the tensor and the byte. Integer tensors are kept as
- * float32. `half` stores F16 (round to nearest even) instead of F32. Saving is atomic (temporary
- * name, fsync, rename); names are written in store order, so equal stores give equal bytes. */
+ * float32. `half` stores F16 (round to nearest even) instead of F32; a finite value beyond 65504 is
+ * then LW_NUMERIC. Saving is atomic (temporary name, fsync, rename); names are written in store order,
+ * so equal stores give equal bytes. */
 LW_API lw_store *lw_store_load(const char *path);
 LW_API lw_status lw_store_save(lw_store *store, const char *path, bool half);
 

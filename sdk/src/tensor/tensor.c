@@ -1,0 +1,41 @@
+/* tensor.c — dense float32 tensors on the host. */
+#include "latentwalk/tensor.h"
+
+#include <string.h>
+
+lw_tensor *lw_tensor_create(lw_shape shape)
+{
+    char text[LW_SHAPE_TEXT];
+    int64_t count = lw_shape_count(shape);
+    if (count < 0) {
+        lw_fail(LW_SHAPE, "a tensor cannot have the shape %s", lw_shape_text(shape, text));
+        return NULL;
+    }
+    lw_tensor *tensor = lw_alloc(1, sizeof *tensor);
+    if (!tensor)
+        return NULL;
+    tensor->shape = shape;
+    tensor->data = lw_alloc((size_t)count, sizeof *tensor->data);
+    if (!tensor->data) {
+        lw_wrap("no room for a tensor of shape %s", lw_shape_text(shape, text));
+        lw_free(tensor);
+        return NULL;
+    }
+    return tensor;
+}
+
+lw_tensor *lw_tensor_copy(const lw_tensor *tensor)
+{
+    lw_tensor *copy = lw_tensor_create(tensor->shape);
+    if (copy)
+        memcpy(copy->data, tensor->data, (size_t)lw_shape_count(tensor->shape) * sizeof *copy->data);
+    return copy;
+}
+
+void lw_tensor_destroy(lw_tensor *tensor)
+{
+    if (!tensor)
+        return;
+    lw_free(tensor->data);
+    lw_free(tensor);
+}
