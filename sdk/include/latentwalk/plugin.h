@@ -94,7 +94,8 @@ typedef struct lw_param {
  * number, the key of an integer parameter of the same plugin, a dim of its model parameter (z_dim,
  * w_dim, num_ws, channels, height, width), or a symbol that must mean the same number on all ports
  * of the step. "z[N, points, z_dim]". A `…` dim stands for any number of dims:
- * "image[…, channels, height, width]". */
+ * "image[…, channels, height, width]". On an output `latent` is the space of the step's latent inputs, else
+ * what its choice parameter `space` says. */
 typedef struct lw_port {
     const char *name;
     const char *type;
@@ -114,7 +115,7 @@ LW_API const char *lw_text(const lw_args *args, const char *key); /* string, cho
 LW_API int lw_list_count(const lw_args *args, const char *key);
 LW_API int64_t lw_list_int(const lw_args *args, const char *key, int index);
 LW_API double lw_list_float(const lw_args *args, const char *key, int index);
-LW_API const char *lw_list_text(const lw_args *args, const char *key, int index);
+LW_API const char *lw_list_text(const lw_args *args, const char *key, int index); /* of LOSSES: the losses' ids */
 LW_API bool lw_is_set(const lw_args *args, const char *key);   /* has a value */
 LW_API bool lw_is_given(const lw_args *args, const char *key); /* by the user, not by default */
 /* For `detect`: fills in what the weights tell. What the user gave otherwise is an error that names both. */

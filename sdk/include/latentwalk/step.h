@@ -39,14 +39,14 @@ LW_API lw_dataset *lw_step_input_dataset(const lw_step *step, const char *port, 
 /* --- building ------------------------------------------------------------------------------- */
 /* lw_compile on the step's device; the program belongs to the step, its cost is reported. */
 LW_API lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name);
-/* The weighted sum of the losses listed under the LOSSES parameter `param`; each is also logged under
- * its id when `log_outputs` (as graph outputs "loss/ID"). Values are given by name. */
+/* The weighted sum of the losses listed under the LOSSES parameter `param`, on values given by name. Each loss,
+ * unweighted, also becomes an output of the graph, "LABEL/ID" (ID as lw_list_text(args, param, i) tells). */
 typedef struct lw_named_value {
     const char *name;
     lw_value value;
 } lw_named_value;
 LW_API lw_value lw_step_losses(lw_step *step, lw_graph *g, const char *param, lw_model *model,
-                               const lw_named_value *values, int count);
+                               const lw_named_value *values, int count, const char *label);
 
 /* --- loops, checkpoints, progress ------------------------------------------------------------ */
 /* Tensors that a resumed run must find again (weights in training, optimiser state). Empty at first,

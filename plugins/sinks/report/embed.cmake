@@ -1,0 +1,11 @@
+# Writes OUT: a C file with report_css, report_js and chart_js as zero-terminated texts.
+set(c "/* Generated from the report's page.css, page.js and Chart.js. */\n#include \"report.h\"\n")
+foreach(pair "report_css|${CSS}" "report_js|${JS}" "chart_js|${CHART}")
+    string(REPLACE "|" ";" pair "${pair}")
+    list(GET pair 0 name)
+    list(GET pair 1 file)
+    file(READ ${file} hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+    string(APPEND c "\nconst char ${name}[] = {${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${c}")
