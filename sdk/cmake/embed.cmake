@@ -1,11 +1,10 @@
 # Writes OUT: a C file with the text of every file in KERNELS and lwi_source() to find it by name.
-set(c "/* Generated from sdk/src/kernels/*.cl. */\n#include \"compile/lowered.h\"\n#include <string.h>\n\n")
+set(c "/* Generated from the kernel files of sdk/src/kernels. */\n#include \"compile/lowered.h\"\n#include <string.h>\n\n")
 set(table "")
 foreach(file ${KERNELS})
     get_filename_component(name ${file} NAME_WE)
     file(READ ${file} hex HEX)
     string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
-    string(REGEX REPLACE "((0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,))" "\\1\n" bytes "${bytes}")
     string(APPEND c "static const unsigned char source_${name}[] = {${bytes}0};\n")
     string(APPEND table "    if (strcmp(name, \"${name}\") == 0)\n        return (const char *)source_${name};\n")
 endforeach()
