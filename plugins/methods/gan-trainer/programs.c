@@ -31,7 +31,7 @@ lw_program *compile_discriminator_half(trainer *t)
         {"fake", lw_discriminate(g, t->model, fake, .training = true, .trainable = true)},
         {"images", fake},
     };
-    lw_value loss = lw_step_losses(t->step, g, "losses", t->model, values, 3);
+    lw_value loss = lw_step_losses(t->step, g, "losses", t->model, values, 3, "loss");
     lw_output(g, "loss", loss);
     adam(t, g, loss, t->discriminator, t->adam_discriminator, "discriminator_rate");
     return compile_and_free(t, g, "discriminator");
@@ -44,7 +44,7 @@ lw_program *compile_generator_half(trainer *t)
         return NULL;
     lw_value fake = lw_generate(g, t->model, fresh_latents(t, g, "generator latents"), .training = true, .trainable = true);
     const lw_named_value values[] = {{"fake", lw_discriminate(g, t->model, fake, .training = true)}, {"images", fake}};
-    lw_value loss = lw_step_losses(t->step, g, "losses", t->model, values, 2);
+    lw_value loss = lw_step_losses(t->step, g, "losses", t->model, values, 2, "loss");
     lw_output(g, "loss", loss);
     adam(t, g, loss, t->generator, t->adam_generator, "generator_rate");
     lw_moving_average(g, t->generator, t->average, lw_float(t->args, "average"));
@@ -60,8 +60,8 @@ lw_program *compile_validation(trainer *t)
     lw_value real = lw_discriminate(g, t->model, lw_input(g, "real", t->image));
     lw_value fake = lw_discriminate(g, t->model, images);
     const lw_named_value both[] = {{"real", real}, {"fake", fake}, {"images", images}};
-    lw_output(g, "discriminator", lw_step_losses(t->step, g, "losses", t->model, both, 3));
-    lw_output(g, "generator", lw_step_losses(t->step, g, "losses", t->model, both + 1, 2));
+    lw_output(g, "discriminator", lw_step_losses(t->step, g, "losses", t->model, both, 3, "discriminator"));
+    lw_output(g, "generator", lw_step_losses(t->step, g, "losses", t->model, both + 1, 2, "generator"));
     lw_output(g, "real", lw_mean(g, real, LW_ALL_AXES, false));
     lw_output(g, "fake", lw_mean(g, fake, LW_ALL_AXES, false));
     return compile_and_free(t, g, "validation");

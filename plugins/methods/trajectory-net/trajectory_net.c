@@ -53,7 +53,7 @@ static lw_program *compile_training(lw_step *step, lw_model *model, lw_store *ne
     lw_value walk = build_walk(g, step, network, z);
     lw_value images = lw_generate(g, model, lw_merge(g, walk, 0, 1));
     const lw_named_value values[] = {{"latents", walk}, {"images", images}};
-    lw_value loss = lw_step_losses(step, g, "losses", model, values, 2);
+    lw_value loss = lw_step_losses(step, g, "losses", model, values, 2, "loss");
     lw_output(g, "total", loss);
     lw_adam(g, loss, network, adam, .learning_rate = (float)lw_float(args, "learning_rate"), .beta1 = 0.9f);
     lw_program *program = lw_step_compile(step, g, "train");

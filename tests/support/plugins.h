@@ -1,0 +1,15 @@
+/* plugins.h — the built plugins, for tests: loaded from the build folder by id, fails the test if it cannot. */
+#ifndef TEST_PLUGINS_H
+#define TEST_PLUGINS_H
+
+#include <latentwalk/latentwalk.h>
+
+const lw_plugin *test_plugin(const char *id);
+/* Arguments with defaults and "key=value" settings (NULL-terminated, or NULL). */
+lw_args *test_args(const char *id, const char *const *with);
+/* A model with freshly initialised weights, and further parts for it. Destroy with lwi_model_destroy. */
+lw_model *test_model(const char *name, lw_part part, const char *id, const char *const *with);
+void test_model_part(lw_model *model, lw_part part, const char *id, const char *const *with);
+void test_must(lw_status status);
+
+#endif
