@@ -1,0 +1,58 @@
+/* native.h — what the native back end's GEMM and convolutions share: the blocked product of gemm.cl.
+ * Internal to native_*.c. */
+#ifndef LWI_NATIVE_H
+#define LWI_NATIVE_H
+
+#include "compile/lowered.h"
+
+/* A product as the kernels dense_rows and dense_outer see it; see gemm.cl for the meaning of the sizes. */
+typedef struct lwi_dense {
+    const char *kernel;
+    int batch, images, ih, iw, ic, r, s, stride, padding, oh, ow, oc;
+    bool transposed;
+    int64_t rows, steps;                  /* of the result (of the largest phase), of the reduction */
+    int64_t count;                        /* floats of the result, one batch */
+    int64_t stride_x, stride_b, stride_y; /* between batches, in floats */
+    bool packed;                          /* b lies in panels */
+    lwi_buffer x, b, y;
+    double flops;
+} lwi_dense;
+
+/* Emits y = epilogue(product), cutting the reduction and summing the parts where the result alone is too
+ * small to keep every unit busy. */
+void lwi_dense_emit(lwi_lowering *l, const lwi_dense *dense, const lwi_epilogue *epilogue);
+/* The product before any epilogue, as parts [splits][count] still to be summed, in new scratch. */
+lwi_buffer lwi_dense_emit_parts(lwi_lowering *l, const lwi_dense *dense, int *splits);
+
+/* Right operand b [batch][k][n] in panels; b itself, with *packed false, where the kernel can use it. */
+lwi_buffer lwi_pack_matrix(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t k, int64_t n, int64_t stride,
+                           bool *packed);
+/* b [batch][n][k][taps] in panels of n with the steps (tap, k). */
+lwi_buffer lwi_pack_transposed(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t k, int64_t n,
+                               int64_t taps, int64_t stride);
+int lwi_panel(const lwi_lowering *l);                                  /* columns of a panel on this device */
+lwi_launch lwi_pack_launch(const lwi_lowering *l, const char *kernel); /* a launch of pack.cl, to be filled */
+
+void lwi_push(lwi_launch *launch, lwi_arg arg);
+void lwi_push_ints(lwi_launch *launch, const int64_t *value, int count);
+/* A kernel's arguments y, scale, bias, residual; and activation, slope, gain, clamp. No epilogue: NULL. */
+void lwi_push_buffers(lwi_launch *launch, lwi_buffer y, const lwi_epilogue *epilogue);
+void lwi_push_activation(lwi_launch *launch, const lwi_epilogue *epilogue);
+
+lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                          const lwi_epilogue *epilogue);
+
+static inline int64_t lwi_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+static inline lwi_arg lwi_read(lwi_buffer b)
+{
+    return (lwi_arg)LWI_READ(b);
+}
+static inline lwi_arg lwi_write(lwi_buffer b)
+{
+    return (lwi_arg)LWI_WRITE(b);
+}
+
+#endif

@@ -1,0 +1,199 @@
+/* native_conv.c — convolution, its transpose and its filter gradient on the native dense back end.
+ *
+ * Each is one blocked product (gemm.cl) over NHWC images. The transpose of a strided convolution is stride x
+ * stride independent dense convolutions, one per phase of the output, so no zero is ever multiplied. */
+#include "runtime/native.h"
+
+#include <limits.h>
+
+static lw_status check(const lwi_conv *c)
+{
+    const int64_t sizes[] = {c->n, c->h, c->w, c->c, c->k, c->r, c->s, c->oh, c->ow, c->stride};
+    const int64_t counts[] = {(int64_t)c->n * c->h * c->w, (int64_t)c->n * c->oh * c->ow,
+                              (int64_t)c->r * c->s * c->c, (int64_t)c->r * c->s * c->k,
+                              (int64_t)c->h * c->w * c->c, (int64_t)c->oh * c->ow * c->k};
+    bool fits = c->padding >= 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        fits = fits && sizes[i] >= 1;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        fits = fits && counts[i] <= INT_MAX / 2;
+    if (!fits)
+        return lw_fail(
+            LW_UNSUPPORTED,
+            "convolution of %d x %d x %d x %d with %d filters of %d x %d is beyond the native kernels", c->n,
+            c->h, c->w, c->c, c->k, c->r, c->s);
+    return LW_OK;
+}
+
+static int64_t panel_floats(const lwi_lowering *l, int64_t columns)
+{
+    return lwi_ceil_div(columns, lwi_panel(l)) * lwi_panel(l);
+}
+
+/* w [k][c][r][s] -> panels over k, or over c and by phases for the transpose (see pack.cl). */
+static lwi_buffer pack_filter(lwi_lowering *l, const lwi_conv *c, lwi_buffer w, bool transposed)
+{
+    const int columns = transposed ? c->c : c->k, steps = transposed ? c->k : c->c;
+    if (!transposed)
+        return lwi_pack_transposed(l, w, 1, c->c, c->k, c->r * c->s, 0);
+    const lwi_buffer to = lwi_scratch(l, (size_t)(panel_floats(l, columns) * steps * c->r * c->s));
+    lwi_launch launch = lwi_pack_launch(l, "pack_phases");
+    launch.global[0] = (size_t)lwi_ceil_div(columns, lwi_panel(l)), launch.global[1] = (size_t)steps;
+    lwi_push(&launch, lwi_read(w));
+    lwi_push(&launch, lwi_write(to));
+    const int64_t size[] = {c->k, c->c, c->r, c->s, c->stride};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_emit(l, &launch);
+    return to;
+}
+
+static double flops(const lwi_conv *c)
+{
+    return 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s;
+}
+
+static void forward(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                    const lwi_epilogue *e)
+{
+    const lwi_dense d = {.kernel = "dense_rows",
+                         .batch = 1,
+                         .images = c->n,
+                         .ih = c->h,
+                         .iw = c->w,
+                         .ic = c->c,
+                         .r = c->r,
+                         .s = c->s,
+                         .stride = c->stride,
+                         .padding = c->padding,
+                         .oh = c->oh,
+                         .ow = c->ow,
+                         .oc = c->k,
+                         .rows = (int64_t)c->n * c->oh * c->ow,
+                         .steps = (int64_t)c->r * c->s * c->c,
+                         .count = (int64_t)c->n * c->oh * c->ow * c->k,
+                         .packed = true,
+                         .x = x,
+                         .b = pack_filter(l, c, w, false),
+                         .y = y,
+                         .flops = flops(c)};
+    lwi_dense_emit(l, &d, e);
+}
+
+/* Multiplies each pixel of y with all filters, then sums the taps that meet in each pixel of x. */
+static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w,
+                                   lwi_buffer y, const lwi_epilogue *e)
+{
+    const lwi_gemm product = {
+        .batch = 1, .m = (int64_t)c->n * c->oh * c->ow, .n = (int64_t)c->c * c->r * c->s, .k = c->k};
+    const lwi_buffer taps = lwi_scratch(l, (size_t)(product.m * product.n));
+    LW_TRY(lwi_native.gemm(l, &product, y, w, taps, NULL));
+    lwi_launch launch = lwi_pack_launch(l, "sum_taps");
+    launch.global[0] = (size_t)c->h, launch.global[1] = (size_t)c->n;
+    lwi_push(&launch, lwi_read(taps));
+    lwi_push_buffers(&launch, x, e);
+    const int64_t size[] = {
+        c->w, c->c, c->r, c->s, c->oh, c->ow, c->stride, c->padding, e ? e->scale_per_image : 0};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_push_activation(&launch, e);
+    lwi_emit(l, &launch);
+    return LW_OK;
+}
+
+/* With few channels most of a panel is empty: then the products of all pixels with all taps are cheaper,
+ * unless they take too much memory. */
+static bool taps_are_cheaper(const lwi_lowering *l, const lwi_conv *c)
+{
+    const int64_t down = lwi_ceil_div(c->h, c->stride), across = lwi_ceil_div(c->w, c->stride);
+    const int64_t columns = (int64_t)c->c * c->r * c->s, pixels = (int64_t)c->oh * c->ow;
+    const int64_t by_phase = down * across * c->r * c->s * panel_floats(l, c->c);
+    return columns <= INT_MAX / 4 && c->n * pixels * columns <= INT64_C(1) << 24 &&
+           by_phase >= 3 * pixels * panel_floats(l, columns);
+}
+
+static void transpose(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                      const lwi_epilogue *e)
+{
+    const int64_t down = lwi_ceil_div(c->h, c->stride), across = lwi_ceil_div(c->w, c->stride);
+    const int64_t taps = lwi_ceil_div(c->r, c->stride) * lwi_ceil_div(c->s, c->stride);
+    const lwi_dense d = {.kernel = "dense_rows",
+                         .batch = 1,
+                         .images = c->n,
+                         .ih = c->oh,
+                         .iw = c->ow,
+                         .ic = c->k,
+                         .r = c->r,
+                         .s = c->s,
+                         .stride = c->stride,
+                         .padding = c->padding,
+                         .oh = c->h,
+                         .ow = c->w,
+                         .oc = c->c,
+                         .transposed = true,
+                         .rows = c->n * down * across,
+                         .steps = taps * c->k,
+                         .count = (int64_t)c->n * c->h * c->w * c->c,
+                         .packed = true,
+                         .x = y,
+                         .b = pack_filter(l, c, w, true),
+                         .y = x,
+                         .flops = flops(c)};
+    lwi_dense_emit(l, &d, e);
+}
+
+/* The product has one row per (r, s, c) and one column per k; the sum of its parts brings it into graph
+ * order. */
+static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                            const lwi_epilogue *e)
+{
+    const int64_t pixels = (int64_t)c->n * c->oh * c->ow, rows = (int64_t)c->r * c->s * c->c;
+    lwi_dense d = {.kernel = "dense_outer",
+                   .batch = 1,
+                   .images = c->n,
+                   .ih = c->h,
+                   .iw = c->w,
+                   .ic = c->c,
+                   .r = c->r,
+                   .s = c->s,
+                   .stride = c->stride,
+                   .padding = c->padding,
+                   .oh = c->oh,
+                   .ow = c->ow,
+                   .oc = c->k,
+                   .rows = rows,
+                   .steps = pixels,
+                   .count = rows * c->k,
+                   .x = x,
+                   .flops = flops(c)};
+    d.b = lwi_pack_matrix(l, y, 1, pixels, c->k, 0, &d.packed);
+    int splits;
+    const lwi_buffer part = lwi_dense_emit_parts(l, &d, &splits);
+    lwi_launch launch = lwi_pack_launch(l, "sum_filter");
+    launch.global[0] = (size_t)lwi_ceil_div(c->k, lwi_panel(l) / 2);
+    launch.global[1] = (size_t)lwi_ceil_div(rows, lwi_panel(l) / 2);
+    lwi_push(&launch, lwi_read(part));
+    lwi_push_buffers(&launch, w, e);
+    const int64_t size[] = {c->k, c->c, c->r, c->s, splits};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_push_activation(&launch, e);
+    lwi_emit(l, &launch);
+}
+
+lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                          const lwi_epilogue *e)
+{
+    LW_TRY(check(c));
+    lwi_conv single = *c;
+    if (c->oh == 1 && c->ow == 1 && c->kind == LWI_CONV_TRANSPOSE) { /* no two windows: one phase per tap */
+        single.stride = c->r > c->s ? c->r : c->s;
+        c = &single;
+    }
+    if (c->kind == LWI_CONV_FORWARD)
+        forward(l, c, x, w, y, e);
+    else if (c->kind == LWI_CONV_TRANSPOSE && taps_are_cheaper(l, c))
+        return transpose_by_taps(l, c, x, w, y, e);
+    else if (c->kind == LWI_CONV_TRANSPOSE)
+        transpose(l, c, x, w, y, e);
+    else
+        filter_gradient(l, c, x, w, y, e);
+    return LW_OK;
+}
