@@ -2,16 +2,21 @@
  * names. */
 #include "image_folder.h"
 
+#include <string.h>
+
 #define MAX_NOTED 10 /* broken pictures named in the report */
 
 static const char *const crops[] = {"center-square", "none", NULL};
+static const char *const parts[] = {"all", "training", "held-out", NULL};
 static const char *const on_errors[] = {"fail", "skip", NULL};
 
 static const lw_param params[] = {
     {"path", LW_PARAM_PATH,
      .doc = "A folder (subfolders included) or a .zip of .jpg, .jpeg and .png pictures."},
+    {"part", LW_PARAM_CHOICE, NULL, "all", .choices = parts,
+     .doc = "Every tenth picture by name is `held-out` (lateGAN sets aside 10 %), the others are for `training`."},
     {"count", LW_PARAM_INT, "pictures", "0", 0, 4294967295.0, NULL,
-     "At most this many, the first by name after `where`; 0 takes all."},
+     "At most this many, the first by name after `where` and `part`; 0 takes all."},
     {"height", LW_PARAM_INT, "px", "64", 1, 4096, NULL, "Height that every picture is resized to."},
     {"width", LW_PARAM_INT, "px", "64", 1, 4096, NULL, "Width that every picture is resized to."},
     {"crop", LW_PARAM_CHOICE, NULL, "center-square", .choices = crops,
@@ -45,6 +50,19 @@ static lw_status check_args(const lw_args *args)
     return key ? lw_fail(LW_INVALID, "`%s` speaks of columns, so it needs a `list`", key) : LW_OK;
 }
 
+/* Keeps every tenth picture, or all the others. */
+static void keep_part(entries *list, bool held_out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if ((i % 10 == 9) == held_out)
+            list->items[kept++] = list->items[i];
+        else
+            lw_free(list->items[i].name);
+    }
+    list->count = kept;
+}
+
 /* Fills `list` with the pictures wanted, in order. */
 static lw_status choose(entries *list, table *csv, const lw_args *args)
 {
@@ -59,6 +77,11 @@ static lw_status choose(entries *list, table *csv, const lw_args *args)
             return lw_fail(LW_NOT_FOUND, "no row of '%s' meets the conditions of `where`",
                            lw_text(args, "list"));
     }
+    const char *part = lw_text(args, "part");
+    if (strcmp(part, "all") != 0)
+        keep_part(list, strcmp(part, "held-out") == 0);
+    if (list->count == 0)
+        return lw_fail(LW_NOT_FOUND, "'%s' has fewer than 10 pictures, so none is held out", path);
     size_t most = (size_t)lw_int(args, "count");
     while (most && list->count > most)
         lw_free(list->items[--list->count].name);
