@@ -28,7 +28,7 @@ typedef struct lwi_arg {
 #define LWI_INT(v) {LWI_ARG_INT, 0, (int32_t)(v), 0}
 #define LWI_FLOAT(v) {LWI_ARG_FLOAT, 0, 0, (float)(v)}
 
-#define LWI_MAX_ARGS 32
+#define LWI_MAX_ARGS 96
 typedef struct lwi_launch {
     const char *source;  /* text of an OpenCL program: embedded (lwi_source("conv")) or generated; copied if `generated` */
     const char *kernel;  /* entry point */

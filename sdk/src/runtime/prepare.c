@@ -1,0 +1,149 @@
+/* prepare.c — from the lowered program to OpenCL objects: buffers, kernels with their arguments set. */
+#include "runtime/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static lw_status create_buffer(lw_device *device, size_t count, const float *data, cl_mem *mem)
+{
+    cl_int code;
+    uint64_t size = (uint64_t)count * sizeof(float);
+    if (size > device->largest)
+        return lw_fail(LW_MEMORY, "a buffer of %.2f GB is needed, but %s allows %.2f GB in one piece; smaller batches "
+                       "need less", (double)size / 1e9, device->info.name, (double)device->largest / 1e9);
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (data ? CL_MEM_COPY_HOST_PTR : 0);
+    *mem = clCreateBuffer(device->context, flags, (size_t)size, (void *)(uintptr_t)data, &code);
+    return lwi_cl(code, "create a buffer");
+}
+
+static lw_status create_memory(lw_program *p, lwi_buffer b)
+{
+    lwi_lowering *l = p->lowered;
+    lwi_buffer_info *info = &l->buffer[b];
+    lwi_memory_of *memory = &p->memory[b];
+    if (info->memory == LWI_MEMORY_PARAMETER) {
+        LW_TRY(lwi_make_resident(p->device, info->store, info->name, &memory->entry));
+        if (info->assigned)
+            memory->entry->written_by_programs = true;
+        memory->mem = memory->entry->device_buffer;
+        return memory->mem ? lwi_cl(clRetainMemObject(memory->mem), "hold a parameter") : LW_OK;
+    }
+    if (p->device->none)
+        return LW_OK;
+    if (info->memory != LWI_MEMORY_ARENA)
+        return create_buffer(p->device, info->count, info->data, &memory->mem);
+    if (info->first == -1) /* never used */
+        return LW_OK;
+    cl_int code;
+    cl_buffer_region region = {info->offset * sizeof(float), info->count * sizeof(float)};
+    memory->mem = clCreateSubBuffer(p->arena, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    return lwi_cl(code, "create a part of the arena");
+}
+
+static lw_status create_all_memory(lw_program *p)
+{
+    lwi_lowering *l = p->lowered;
+    p->memory = lw_alloc((size_t)l->buffer_count + 1, sizeof *p->memory);
+    if (!p->memory)
+        return LW_MEMORY;
+    if (!p->device->none && l->arena_count)
+        LW_TRY(create_buffer(p->device, l->arena_count, NULL, &p->arena));
+    for (lwi_buffer b = 1; b < l->buffer_count; b++)
+        LW_TRY(create_memory(p, b));
+    for (int s = 0; s < l->step_count; s++)
+        for (int a = 0; l->step[s].constant && a < l->step[s].launch.arg_count; a++)
+            if (l->step[s].launch.arg[a].kind == LWI_ARG_READ)
+                p->memory[l->step[s].launch.arg[a].buffer].folded = true;
+    return LW_OK;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All generated kernels in one source, equal ones once, in an order that does not depend on the graph's. */
+static lw_status build_generated(lw_program *p)
+{
+    lwi_lowering *l = p->lowered;
+    const char **source = lw_alloc((size_t)l->step_count + 1, sizeof *source);
+    if (!source)
+        return LW_MEMORY;
+    size_t count = 0;
+    for (int s = 0; s < l->step_count; s++)
+        if (l->step[s].launch.generated)
+            source[count++] = l->step[s].launch.source;
+    qsort(source, count, sizeof *source, compare_sources);
+    lwi_text text = {0};
+    lwi_print(&text, "%s", lwi_source("generated"));
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(source[i], source[i - 1]) != 0)
+            lwi_print(&text, "\n%s", source[i]);
+    lw_status status = text.failed ? LW_MEMORY
+                       : count     ? lwi_device_build(p->device, text.data, "", &p->generated)
+                                   : LW_OK;
+    lw_free(source);
+    lw_free(text.data);
+    return status;
+}
+
+static lw_status set_argument(lw_program *p, cl_kernel kernel, int index, const lwi_arg *arg)
+{
+    static const cl_uint nothing[8] = {0};
+    cl_mem mem = p->memory[arg->buffer].mem;
+    switch (arg->kind) {
+    case LWI_ARG_READ:
+    case LWI_ARG_WRITE:
+        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof mem, arg->buffer ? &mem : NULL), "set a buffer");
+    case LWI_ARG_INT:
+        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof arg->i, &arg->i), "set a number");
+    case LWI_ARG_FLOAT:
+        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof arg->f, &arg->f), "set a number");
+    default:
+        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof nothing, nothing), "set a stream");
+    }
+}
+
+static lw_status prepare_call(lw_program *p, const lwi_step *step, lwi_enqueue *enqueue)
+{
+    size_t count = (size_t)step->launch.arg_count;
+    enqueue->mem = lw_alloc(count + 1, sizeof *enqueue->mem);
+    enqueue->offset = lw_alloc(count + 1, sizeof *enqueue->offset);
+    if (!enqueue->mem || !enqueue->offset)
+        return LW_MEMORY;
+    for (size_t a = 0; a < count; a++)
+        enqueue->mem[a] = p->memory[step->launch.arg[a].buffer].mem;
+    return LW_OK;
+}
+
+static lw_status prepare_step(lw_program *p, int s)
+{
+    const lwi_step *step = &p->lowered->step[s];
+    if (step->call)
+        return prepare_call(p, step, &p->enqueue[s]);
+    cl_program program = p->generated;
+    if (!step->launch.generated)
+        LW_TRY(lwi_device_program(p->device, step->launch.source, step->launch.options, &program));
+    cl_int code;
+    p->enqueue[s].kernel = clCreateKernel(program, step->launch.kernel, &code);
+    if (lwi_cl(code, "create a kernel") != LW_OK)
+        return lw_wrap("kernel '%s'", step->launch.kernel);
+    for (int a = 0; a < step->launch.arg_count; a++)
+        if (set_argument(p, p->enqueue[s].kernel, a, &step->launch.arg[a]) != LW_OK)
+            return lw_wrap("argument %d of kernel '%s'", a, step->launch.kernel);
+    return LW_OK;
+}
+
+lw_status lwi_prepare(lw_program *p)
+{
+    LW_TRY(create_all_memory(p));
+    if (p->device->none)
+        return LW_OK;
+    p->enqueue = lw_alloc((size_t)p->lowered->step_count + 1, sizeof *p->enqueue);
+    if (!p->enqueue)
+        return LW_MEMORY;
+    LW_TRY(build_generated(p));
+    for (int s = 0; s < p->lowered->step_count; s++)
+        LW_TRY(prepare_step(p, s));
+    return LW_OK;
+}

@@ -1,0 +1,36 @@
+/* program.h — a compiled graph: its buffers and prepared enqueues. Internal to the runtime. */
+#ifndef LWI_PROGRAM_H
+#define LWI_PROGRAM_H
+
+#include "compile/compile.h"
+#include "runtime/resident.h"
+
+typedef struct lwi_enqueue {
+    cl_kernel kernel; /* or a library call: */
+    void **mem;
+    size_t *offset;
+} lwi_enqueue;
+
+typedef struct lwi_memory_of {
+    cl_mem mem;
+    lwi_entry *entry;   /* PARAMETER */
+    uint64_t version;   /* PARAMETER read by constant steps: as they last saw it */
+    bool folded;        /* some constant step reads it */
+    bool written;       /* INPUT: the host has given it */
+} lwi_memory_of;
+
+struct lw_program {
+    lw_device *device;
+    lwi_lowering *lowered;
+    lwi_memory_of *memory; /* for each buffer */
+    cl_mem arena;
+    lwi_enqueue *enqueue;  /* for each step */
+    cl_program generated;
+    uint64_t seed, step, runs;
+    bool folded;           /* constant steps have run */
+};
+
+/* Makes buffers, kernels and arguments of a lowered program (prepare.c). */
+lw_status lwi_prepare(lw_program *program);
+
+#endif
