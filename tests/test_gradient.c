@@ -409,7 +409,7 @@ static void batch_norm_in_training_has_the_right_gradient(void **state)
         reference *r = reference_create(g);
         lw_value wrt[3] = {lw_input(g, "x", shapes[i])}, gradient[3];
         double at[3][MAX_ELEMENTS];
-        lw_scope_push(g, &(lw_scope){.store = store, .create = true, .training = true});
+        lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope), .store = store, .create = true, .training = true});
         lw_value y = lw_batch_norm(g, wrt[0], "bn");
         lw_value loss = lw_sum(g, lw_mul(g, y, lw_square(g, y)), LW_ALL_AXES, false);
         wrt[1] = lw_parameter(g, store, "bn.weight");

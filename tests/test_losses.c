@@ -48,13 +48,16 @@ static float adversarial(const char *form, const float *real, const float *fake)
     snprintf(setting, sizeof setting, "form=%s", form);
     const char *with[] = {setting, NULL};
     lw_args *args = test_args("loss/adversarial", with);
+    const char *critic[] = {"width=4", "depth=1", NULL};
+    lw_model *model = test_model("faces", LW_PART_DISCRIMINATOR, "discriminator/dcgan", critic);
     lw_graph *g = lw_graph_create();
     lw_named_value values[3] = {{"fake", lw_constant(g, LW_SHAPE(2, 1), fake)},
                                 {"images", lw_fill(g, LW_SHAPE(2, 3, 8, 8), 0)}}; /* offered, not looked at */
     if (real)
         values[2] = (lw_named_value){"real", lw_constant(g, LW_SHAPE(2, 1), real)};
-    float result = run(g, build(g, "loss/adversarial", args, NULL, values, real ? 3 : 2));
+    float result = run(g, build(g, "loss/adversarial", args, model, values, real ? 3 : 2));
     lw_graph_destroy(g);
+    lwi_model_destroy(model);
     lwi_args_destroy(args);
     return result;
 }

@@ -108,7 +108,7 @@ static void trajectory_net_matches(void **state)
     lw_args *args = test_args("method/trajectory-net", with);
 
     lw_graph *g = lw_graph_create();
-    lw_scope scope = {.plugin = "method/trajectory-net", .model = "trajectory", .prefix = "T.", .store = f.weights};
+    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "method/trajectory-net", .model = "trajectory", .prefix = "T.", .store = f.weights};
     lw_scope_push(g, &scope);
     lw_value walk = trajectory(g, args, fixture_constant(&f, g, "traj_z0"));
     lw_scope_pop(g);

@@ -412,7 +412,7 @@ static training make_training(void)
 {
     training t = {lw_graph_create(), lw_store_create(), lw_store_create(), NULL};
     lw_graph *g = t.graph;
-    lw_scope scope = {.plugin = "test", .model = "net", .prefix = "", .store = t.weights, .seed = 1, .create = true,
+    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "test", .model = "net", .prefix = "", .store = t.weights, .seed = 1, .create = true,
                       .training = true};
     lw_scope_push(g, &scope);
     lw_value x = lw_input(g, "x", LW_SHAPE(8, 3, 8, 8)), want = lw_input(g, "want", LW_SHAPE(8, 1));

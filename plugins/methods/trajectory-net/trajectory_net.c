@@ -35,7 +35,7 @@ static const lw_port outputs[] = {
 /* The network in a scope of its own: its weights are made or taken from `network`. */
 static lw_value build_walk(lw_graph *g, lw_step *step, lw_store *network, lw_value z)
 {
-    lw_scope scope = {.plugin = "method/trajectory-net", .model = "trajectory", .prefix = "", .store = network,
+    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "method/trajectory-net", .model = "trajectory", .prefix = "", .store = network,
                       .seed = lw_step_seed(step), .create = true};
     lw_scope_push(g, &scope);
     lw_value walk = trajectory(g, lw_step_args(step), z);

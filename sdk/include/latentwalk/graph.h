@@ -71,6 +71,7 @@ LW_API bool lw_has_weight(lw_graph *g, const char *name, ...) LW_PRINTF(2, 3);
 /* Where the weights of what is being built come from, and who builds. Scopes nest; model.h pushes and
  * pops them around every plugin call, so plugins never do. Strings are copied. */
 typedef struct lw_scope {
+    uint32_t size;      /* sizeof(lw_scope) */
     const char *plugin; /* for messages: "generator/dcgan" */
     const char *model;  /* for taps: "faces.generator" */
     const char *prefix; /* put before every weight's name: "netG." */
@@ -82,10 +83,13 @@ typedef struct lw_scope {
     /* Called by lw_tap with the value about to be named; what it returns takes its place. */
     lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
     void *user;
+    lw_value labels; /* [N, classes] of a conditional model, or null */
 } lw_scope;
 LW_API void lw_scope_push(lw_graph *g, const lw_scope *scope);
 LW_API void lw_scope_pop(lw_graph *g);
 LW_API bool lw_is_training(lw_graph *g);
+/* Class labels [N, classes] (one-hot, or mixed) for what is being built; null where none were given. */
+LW_API lw_value lw_labels(lw_graph *g);
 
 /* Names an intermediate value as a place where methods may look or cut, and returns the value to go
  * on with (another one, where a method edits here). lw_tap_value: the value under "model/tap" of the

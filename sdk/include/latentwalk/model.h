@@ -46,11 +46,12 @@ typedef struct lw_build_options {
     lw_store *store; /* other weights of the same part (a moving average), NULL for the model's */
     lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
     void *user;
+    lw_value labels; /* [N, classes] for a conditional part; null: the class of its parameter */
 } lw_build_options;
 
-/* z [N, z_dim] -> image: map (where there is one), then synthesize. */
+/* z [N, z_dim] -> image: map and truncate (where there is a mapping), then synthesize. */
 LW_API lw_value lw_generate_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
-/* z -> w [N, w_dim]; z itself for a generator without mapping. */
+/* z -> w [N, w_dim], not truncated; z itself for a generator without mapping. */
 LW_API lw_value lw_map_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
 LW_API lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const lw_build_options *options);
 /* image -> raw score [N, 1]. */

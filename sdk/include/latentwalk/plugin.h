@@ -137,13 +137,16 @@ typedef struct lw_generator {
     /* Are these weights of this architecture? Sets the sizes in args and returns LW_OK, or
      * LW_UNSUPPORTED if not, or another error if yes but broken. Called once per prefix, in order. */
     lw_status (*detect)(const lw_weights *weights, lw_args *args);
-    /* z_dim, channels, height, width; w_dim and num_ws where there is a mapping. */
+    /* z_dim, channels, height, width; w_dim and num_ws where there is a mapping; classes where conditional. */
     void (*dims)(const lw_args *args, lw_dims *dims);
     /* z [N, z_dim] -> w [N, w_dim]. NULL where the architecture has no mapping network. */
     lw_value (*map)(lw_graph *g, const lw_args *args, lw_value z);
     /* z [N, z_dim], or w [N, w_dim], or w+ [N, num_ws, w_dim] where there is a mapping -> image
      * [N, channels, height, width], nominally in [-1, 1]. */
     lw_value (*synthesize)(lw_graph *g, const lw_args *args, lw_value latent);
+    /* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim], drawn towards the mean as the arguments say. Between map and
+     * synthesize where an image is made from z. NULL where there is no truncation. */
+    lw_value (*truncate)(lw_graph *g, const lw_args *args, lw_value w);
 } lw_generator;
 
 /* Discriminators: image -> raw score [N, 1] (before any sigmoid; higher is more real).

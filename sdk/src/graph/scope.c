@@ -22,7 +22,8 @@ void lw_scope_push(lw_graph *g, const lw_scope *scope)
     if (!lwi_grow(g, (void **)&build->scope, build->scope_count, &build->scope_capacity,
                   sizeof *build->scope))
         return;
-    lw_scope copy = *scope;
+    lw_scope copy = {0};
+    memcpy(&copy, scope, scope->size < sizeof copy ? scope->size : sizeof copy);
     copy.plugin = lwi_graph_strdup(g, scope->plugin);
     copy.model = lwi_graph_strdup(g, scope->model);
     copy.prefix = lwi_graph_strdup(g, scope->prefix);
@@ -42,6 +43,11 @@ void lw_scope_pop(lw_graph *g)
 bool lw_is_training(lw_graph *g)
 {
     return g && current(g) && current(g)->training;
+}
+
+lw_value lw_labels(lw_graph *g)
+{
+    return g && current(g) ? current(g)->labels : (lw_value){0};
 }
 
 lw_init lw_init_constant(double value)

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define GENERATOR(part) ((const lw_generator *)(part)->plugin->functions)
+/* A function added after version 1.0 of the table; NULL in an older plugin. */
+#define GENERATOR_HAS(part, member)                                                                           \
+    (GENERATOR(part)->size > offsetof(lw_generator, member) && GENERATOR(part)->member)
 #define NETWORK(part) ((const lw_network *)(part)->plugin->functions)
 
 static lw_build_options read_options(const lw_build_options *given)
@@ -17,13 +20,15 @@ static lw_build_options read_options(const lw_build_options *given)
 
 static void push(lw_graph *g, const lwi_part *part, const lw_build_options *options)
 {
-    lw_scope_push(g, &(lw_scope){.plugin = lwi_plugin_id(part->plugin),
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                 .plugin = lwi_plugin_id(part->plugin),
                                  .model = part->scope,
                                  .store = options->store ? options->store : part->store,
                                  .training = options->training,
                                  .frozen = !options->trainable,
                                  .on_tap = options->on_tap,
-                                 .user = options->user});
+                                 .user = options->user,
+                                 .labels = options->labels});
 }
 
 /* The part, or NULL with the graph's error. */
@@ -110,6 +115,16 @@ static lw_value map_inside(lw_graph *g, const lwi_part *part, lw_value z)
     return returned(g, part, GENERATOR(part)->map(g, part->args, z), "must map to w", w_dims, 1);
 }
 
+/* w [N, w_dim] -> w or w+ [N, num_ws, w_dim], within the part's scope. */
+static lw_value truncate_inside(lw_graph *g, const lwi_part *part, lw_value w)
+{
+    if (lw_is_null(w) || !GENERATOR_HAS(part, truncate))
+        return w;
+    lw_value cut = GENERATOR(part)->truncate(g, part->args, w);
+    bool plus = !lw_is_null(cut) && lw_shape_of(g, cut).rank == 3;
+    return returned(g, part, cut, "must truncate to w or w+", plus ? ws_dims : w_dims, plus ? 2 : 1);
+}
+
 /* latent -> image [N, channels, height, width], within the part's scope. */
 static lw_value synthesize_inside(lw_graph *g, const lwi_part *part, lw_value latent)
 {
@@ -154,7 +169,7 @@ lw_value lw_generate_with(lw_graph *g, lw_model *model, lw_value z, const lw_bui
     if (!part)
         return (lw_value){0};
     push(g, part, &options);
-    lw_value image = synthesize_inside(g, part, map_inside(g, part, z));
+    lw_value image = synthesize_inside(g, part, truncate_inside(g, part, map_inside(g, part, z)));
     lw_scope_pop(g);
     return image;
 }
@@ -223,13 +238,14 @@ static lw_value example(lw_graph *g, const lwi_part *part, const char *const *na
 
 void lwi_part_build(lw_graph *g, const lwi_part *part, lw_part which, bool create, uint64_t seed)
 {
-    lw_scope_push(g, &(lw_scope){.plugin = lwi_plugin_id(part->plugin),
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                 .plugin = lwi_plugin_id(part->plugin),
                                  .model = part->scope,
                                  .store = part->store,
                                  .seed = seed,
                                  .create = create});
     if (which == LW_PART_GENERATOR) {
-        synthesize_inside(g, part, map_inside(g, part, example(g, part, z_dims, 1)));
+        synthesize_inside(g, part, truncate_inside(g, part, map_inside(g, part, example(g, part, z_dims, 1))));
     } else {
         bool features = which == LW_PART_NETWORK && lwi_dims_get(&part->dims, "features") &&
                         !lwi_dims_get(&part->dims, "channels");
