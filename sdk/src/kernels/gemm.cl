@@ -11,8 +11,8 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define vec JOIN(float, VW)
-#define vload JOIN(vload, VW)
-#define vstore JOIN(vstore, VW)
+#define loadv JOIN(vload, VW)
+#define storev JOIN(vstore, VW)
 #define PANEL (2 * VW)
 #define MAX_ROWS (TILES * ROWS)
 #define ROW_PITCH (DEPTH + 16) /* `rows`: gathered [row][step]; the 16 take what gather writes too much */
@@ -96,22 +96,22 @@ static inline void tile(const float *a, const int row_pitch, const int step_pitc
                         const long b_pitch, const int columns, const int depth, const bool first, float *sum)
 {
 #define DECLARE(i) vec c##i = (vec)(0), d##i = (vec)(0);
-#define LOAD(i) c##i = vload(0, sum + (i)*PANEL), d##i = vload(1, sum + (i)*PANEL);
+#define LOAD(i) c##i = loadv(0, sum + (i)*PANEL), d##i = loadv(1, sum + (i)*PANEL);
 #define STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i), d##i = fma((vec)(a[(i)*row_pitch]), b1, d##i);
 #define HALF_STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i);
-#define STORE(i) vstore(c##i, 0, sum + (i)*PANEL), vstore(d##i, 1, sum + (i)*PANEL);
+#define STORE(i) storev(c##i, 0, sum + (i)*PANEL), storev(d##i, 1, sum + (i)*PANEL);
     EACH_ROW(DECLARE)
     if (!first) {
         EACH_ROW(LOAD)
     }
     if (columns > VW) {
         for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = vload(0, b), b1 = vload(1, b);
+            const vec b0 = loadv(0, b), b1 = loadv(1, b);
             EACH_ROW(STEP)
         }
     } else {
         for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = vload(0, b);
+            const vec b0 = loadv(0, b);
             EACH_ROW(HALF_STEP)
         }
     }
@@ -127,21 +127,21 @@ typedef struct epilogue {
 static inline vec load_part(__global const float *from, int count)
 {
     if (count >= VW)
-        return vload(0, from);
+        return loadv(0, from);
     float part[VW];
     for (int i = 0; i < VW; i++)
         part[i] = i < count ? from[i] : 0;
-    return vload(0, part);
+    return loadv(0, part);
 }
 
 static inline void store_part(vec value, __global float *to, int count)
 {
     if (count >= VW) {
-        vstore(value, 0, to);
+        storev(value, 0, to);
         return;
     }
     float part[VW];
-    vstore(value, 0, part);
+    storev(value, 0, part);
     for (int i = 0; i < count; i++)
         to[i] = part[i];
 }
@@ -258,7 +258,7 @@ dense_rows(__global const float *x, __global const float *b, __global float *y, 
         for (int j = 0; j < 2 * panel_count; j++) {
             const int channel = panel0 * PANEL + j * VW;
             if (channel < oc)
-                finish(&e, vload(0, sum + (j / 2 * MAX_ROWS + i) * PANEL + j % 2 * VW), to.image, oc, channel,
+                finish(&e, loadv(0, sum + (j / 2 * MAX_ROWS + i) * PANEL + j % 2 * VW), to.image, oc, channel,
                        oc - channel, at + channel, y);
         }
     }
@@ -311,7 +311,7 @@ dense_outer(__global const float *x, __global const float *b, __global float *y,
         for (int j = 0; j < 2 * panel_count; j++) {
             const int channel = panel0 * PANEL + j * VW;
             if (channel < oc)
-                finish(&e, vload(0, sum + (j / 2 * MAX_ROWS + i) * PANEL + j % 2 * VW), row0 + i, oc, channel,
+                finish(&e, loadv(0, sum + (j / 2 * MAX_ROWS + i) * PANEL + j % 2 * VW), row0 + i, oc, channel,
                        oc - channel, (long)(row0 + i) * oc + channel, y);
         }
     }

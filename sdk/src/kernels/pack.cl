@@ -5,8 +5,8 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define vec JOIN(float, VW)
-#define vload JOIN(vload, VW)
-#define vstore JOIN(vstore, VW)
+#define loadv JOIN(vload, VW)
+#define storev JOIN(vstore, VW)
 #define PANEL (2 * VW)
 #define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 
@@ -46,21 +46,21 @@ static inline void transpose(vec *row)
 static inline vec load_part(__global const float *from, int count)
 {
     if (count >= VW)
-        return vload(0, from);
+        return loadv(0, from);
     float part[VW];
     for (int i = 0; i < VW; i++)
         part[i] = i < count ? from[i] : 0;
-    return vload(0, part);
+    return loadv(0, part);
 }
 
 static inline void store_part(vec value, __global float *to, int count)
 {
     if (count >= VW) {
-        vstore(value, 0, to);
+        storev(value, 0, to);
         return;
     }
     float part[VW];
-    vstore(value, 0, part);
+    storev(value, 0, part);
     for (int i = 0; i < count; i++)
         to[i] = part[i];
 }
@@ -82,8 +82,8 @@ FIXED pack_matrix(__global const float *from, __global float *to, int k, int n, 
     from += (long)batch * stride + panel * PANEL;
     to += ((long)batch * panels + panel) * k * PANEL;
     for (int i = first; i < last; i++) {
-        vstore(load_part(from + (long)i * n, columns), 2 * (long)i, to);
-        vstore(load_part(from + (long)i * n + VW, columns - VW), 2 * (long)i + 1, to);
+        storev(load_part(from + (long)i * n, columns), 2 * (long)i, to);
+        storev(load_part(from + (long)i * n + VW, columns - VW), 2 * (long)i + 1, to);
     }
 }
 
@@ -102,10 +102,10 @@ FIXED pack_transposed(__global const float *from, __global float *to, int k, int
         float rows[VW * VW];
 #pragma unroll
         for (int i = 0; i < VW; i++)
-            vstore(block[i], i, rows);
+            storev(block[i], i, rows);
         int step = first / taps, tap = first % taps;
         for (int i = 0; i < count; i++) {
-            vstore(vload(i, rows), side, to + ((long)tap * k + step) * PANEL);
+            storev(loadv(i, rows), side, to + ((long)tap * k + step) * PANEL);
             if (++tap == taps)
                 tap = 0, step++;
         }
@@ -126,7 +126,7 @@ FIXED pack_phases(__global const float *w, __global float *to, int k, int c, int
             load_transposed(block, w + ((long)i * c + column) * taps + first, taps, c - column, count);
 #pragma unroll
             for (int j = 0; j < VW; j++)
-                vstore(block[j], 2 * j + side, rows);
+                storev(block[j], 2 * j + side, rows);
         }
         for (int j = 0; j < count; j++) {
             const int y = (first + j) / s, x = (first + j) % s, phase_y = y % stride, phase_x = x % stride;
@@ -142,8 +142,8 @@ FIXED pack_phases(__global const float *w, __global float *to, int k, int c, int
             const int tap = (down - 1 - y / stride) * across + across - 1 - x / stride;
             __global float *at =
                 to + (((long)before * panels + (long)panel * down * across + tap) * k + i) * PANEL;
-            vstore(vload(2 * j, rows), 0, at);
-            vstore(vload(2 * j + 1, rows), 1, at);
+            storev(loadv(2 * j, rows), 0, at);
+            storev(loadv(2 * j + 1, rows), 1, at);
         }
     }
 }
@@ -211,13 +211,13 @@ FIXED sum_filter(__global const float *part, __global float *w, __global const f
     float sums[VW * VW];
 #pragma unroll
     for (int i = 0; i < VW; i++)
-        vstore(block[i], i, sums);
+        storev(block[i], i, sums);
     for (int i = 0; i < rows; i++) {
         const long at = (long)(row + i) * steps + first;
         for (int j = 0; j < count && !plain; j++)
             sums[i * VW + j] = finish(sums[i * VW + j], scale, bias, residual, (first + j) % s,
                                       (first + j) % s, at + j, activation, slope, gain, clamp_at);
-        store_part(vload(i, sums), w + at, count);
+        store_part(loadv(i, sums), w + at, count);
     }
 }
 

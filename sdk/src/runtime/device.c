@@ -243,10 +243,7 @@ lw_status lwi_device_build(lw_device *device, const char *source, const char *op
     cl_int code;
     *program = clCreateProgramWithSource(device->context, 1, &source, NULL, &code);
     LW_TRY(lwi_cl(code, "create a program"));
-    /* -w: PoCL prints the compiler's remarks on loops it did not unroll to stderr. */
-    char *all = lw_format("-w %s", options);
-    code = all ? clBuildProgram(*program, 1, &device->id, all, NULL, NULL) : CL_OUT_OF_HOST_MEMORY;
-    lw_free(all);
+    code = clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
     if (code == CL_SUCCESS)
         return LW_OK;
     build_error(device, *program, code);

@@ -1,0 +1,264 @@
+/* options.c — reading the command line and telling how it is written. */
+#include "options.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "latentwalk/base.h"
+
+/* Which commands take an option. */
+enum {
+    RUN = 1,
+    CHECK = 2,
+    RESUME = 4,
+    PLUGINS = 8,
+    DESCRIBE = 16,
+    SCHEMA = 32,
+    DEVICES = 64,
+    VERSION = 128,
+    ALL = 255
+};
+
+typedef struct option {
+    const char *name, *value; /* value: what it takes; NULL for a switch */
+    unsigned commands;
+    const char *doc;
+} option;
+
+static const option options_table[] = {
+    {"--set", "PATH=VALUE", RUN | CHECK,
+     "change a value of the file, e.g. steps.walk.with.points=20 (repeatable);\n"
+     "paths given here start at the current folder"},
+    {"--seed", "N", RUN | CHECK, "the same as --set seed=N"},
+    {"--device", "WHICH", RUN, "cpu, gpu, a number as `latentwalk devices` lists it, or part of a name"},
+    {"--blas", "WHICH", RUN, "native, clblast or auto"},
+    {"--out", "FOLDER", RUN, "the run folder; the default is runs/NAME-DATE-TIME"},
+    {"--dry-run", NULL, RUN, "compute nothing; print each step's programs, peak memory and arithmetic"},
+    {"--checkpoint-every", "SECONDS", RUN | RESUME, "how often a loop is saved; the default is 60"},
+    {"--force", NULL, RESUME,
+     "go on although plugins, weights or the device have changed (recorded in run.json)"},
+    {"--plugin-path", "FOLDERS", RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA,
+     "look for plugins here first (colon separated), then in LATENTWALK_PLUGIN_PATH\n"
+     "and the installation"},
+    {"--json", NULL, RUN | CHECK | RESUME | PLUGINS | DESCRIBE | DEVICES, "JSON on stdout, for programs"},
+    {"--quiet", NULL, RUN | RESUME, "no progress"},
+    {"--help", NULL, ALL, "this text"},
+};
+
+const lwh_command lwh_commands[] = {
+    {"run", "FILE", "run a pipeline", lwh_cmd_run,
+     "  latentwalk run pipelines/quickstart.yaml\n"
+     "  latentwalk run walk.yaml --set steps.walk.with.points=20 --seed 7\n"
+     "  latentwalk run walk.yaml --set models.faces.weights=other.safetensors --out runs/other\n"
+     "  latentwalk run walk.yaml --dry-run\n"
+     "  latentwalk run runs/quickstart-20250101-120000/pipeline.yaml    # the same again\n"},
+    {"check", "FILE", "find every mistake of a pipeline without running it", lwh_cmd_check,
+     "  latentwalk check walk.yaml\n"
+     "  latentwalk check walk.yaml --set steps.walk.uses=method/trajectory-net\n"},
+    {"resume", "RUN", "go on with a cancelled or killed run", lwh_cmd_resume,
+     "  latentwalk resume runs/quickstart-20250101-120000\n"},
+    {"plugins", NULL, "list the plugins found, and those refused", lwh_cmd_plugins,
+     "  latentwalk plugins\n"
+     "  latentwalk plugins --plugin-path build/my-plugins --json\n"},
+    {"describe", "[ID]", "a plugin's parameters, inputs and outputs", lwh_cmd_describe,
+     "  latentwalk describe method/trajectory-net\n"
+     "  latentwalk describe                           # all of them\n"},
+    {"schema", NULL, "a JSON Schema of pipelines, for editors", lwh_cmd_schema,
+     "  latentwalk schema > pipeline.schema.json\n"},
+    {"devices", NULL, "list the OpenCL devices", lwh_cmd_devices, "  latentwalk devices\n"},
+    {"version", NULL, "print the version", lwh_cmd_version, "  latentwalk version\n"},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* --- help ---------------------------------------------------------------------------------------- */
+static int command_index(const char *name)
+{
+    for (int i = 0; lwh_commands[i].name; i++)
+        if (strcmp(lwh_commands[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static unsigned command_bit(int index)
+{
+    static const unsigned bits[] = {RUN, CHECK, RESUME, PLUGINS, DESCRIBE, SCHEMA, DEVICES, VERSION};
+    return bits[index];
+}
+
+static void print_option(FILE *stream, const option *o)
+{
+    char left[64];
+    snprintf(left, sizeof(left), "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    fprintf(stream, "  %-26s ", left);
+    for (const char *c = o->doc; *c; c++) {
+        fputc(*c, stream);
+        if (*c == '\n')
+            fprintf(stream, "%29s", "");
+    }
+    fputc('\n', stream);
+}
+
+void lwh_print_help(FILE *stream, const char *name)
+{
+    int index = name ? command_index(name) : -1;
+    if (index < 0) {
+        fprintf(stream, "latentwalk " LW_VERSION
+                        " — walks in the latent spaces of GANs\n\nusage: latentwalk COMMAND [OPTIONS]\n\n");
+        for (const lwh_command *c = lwh_commands; c->name; c++)
+            fprintf(stream, "  %-9s%-6s %s\n", c->name, c->argument ? c->argument : "", c->summary);
+        fprintf(stream, "\nexamples:\n");
+        for (int i = 0; i < 2; i++)
+            fputs(lwh_commands[i].examples, stream);
+        fprintf(stream,
+                "\n`latentwalk COMMAND --help` tells a command's options and more examples.\n"
+                "Exit status: 0 fine, 1 a run failed, 2 a mistake in the command line or the pipeline,\n"
+                "130 cancelled with Ctrl-C.\n");
+        return;
+    }
+    const lwh_command *c = &lwh_commands[index];
+    fprintf(stream, "latentwalk %s — %s\n\nusage: latentwalk %s%s%s [OPTIONS]\n\n", c->name, c->summary,
+            c->name, c->argument ? " " : "", c->argument ? c->argument : "");
+    for (size_t i = 0; i < sizeof(options_table) / sizeof(*options_table); i++)
+        if (options_table[i].commands & command_bit(index))
+            print_option(stream, &options_table[i]);
+    fprintf(stream, "\nexamples:\n%s", c->examples);
+}
+
+/* --- parsing -------------------------------------------------------------------------------------- */
+static bool usage(const char *command, const char *message, const char *what, const char *near)
+{
+    fprintf(stderr, "latentwalk: %s '%s'", message, what);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, "\ntry: latentwalk %s%s--help\n", command ? command : "", command ? " " : "");
+    return false;
+}
+
+static bool add_set(lwh_options *options, const char *prefix, const char *value)
+{
+    if (options->set_count == LWH_MAX_SETS)
+        return usage(options->command, "too many options, at", value, NULL);
+    char *text = lw_format("%s%s", prefix, value);
+    if (!text)
+        return usage(options->command, "out of memory at", value, NULL);
+    options->sets[options->set_count++] = text;
+    return true;
+}
+
+static bool parse_seconds(lwh_options *options, const char *value)
+{
+    char *end = NULL;
+    options->checkpoint_every = strtod(value, &end);
+    if (end == value || *end || !(options->checkpoint_every >= 0) || options->checkpoint_every > 1e9)
+        return usage(options->command, "--checkpoint-every takes a number of seconds, not", value, NULL);
+    return true;
+}
+
+static bool apply(lwh_options *options, const char *name, const char *value)
+{
+    struct {
+        const char *name;
+        bool *flag;
+    } switches[] = {{"--dry-run", &options->dry_run},
+                    {"--json", &options->json},
+                    {"--quiet", &options->quiet},
+                    {"--force", &options->force},
+                    {"--help", &options->help}};
+    for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
+        if (strcmp(switches[i].name, name) == 0)
+            return *switches[i].flag = true;
+    if (strcmp(name, "--set") == 0)
+        return add_set(options, "", value);
+    if (strcmp(name, "--seed") == 0)
+        return add_set(options, "seed=", value);
+    if (strcmp(name, "--device") == 0)
+        return add_set(options, "device.select=", value);
+    if (strcmp(name, "--blas") == 0)
+        return add_set(options, "device.blas=", value);
+    if (strcmp(name, "--checkpoint-every") == 0)
+        return parse_seconds(options, value);
+    if (strcmp(name, "--out") == 0)
+        options->out = value;
+    else
+        options->plugin_path = value;
+    return true;
+}
+
+/* One option, with its value in the same word (--seed=7) or the next. Advances *i past it. */
+static bool parse_option(lwh_options *options, int command, int count, char **arguments, int *i)
+{
+    const char *word = arguments[*i], *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    const char *names[sizeof(options_table) / sizeof(*options_table) + 1] = {NULL};
+    int known = 0;
+    for (size_t k = 0; k < sizeof(options_table) / sizeof(*options_table); k++) {
+        const option *o = &options_table[k];
+        if (!(o->commands & command_bit(command)))
+            continue;
+        names[known++] = o->name;
+        if (strlen(o->name) != length || strncmp(o->name, word, length) != 0)
+            continue;
+        if (!o->value && equals)
+            return usage(options->command, "this option takes no value:", word, NULL);
+        const char *value = equals ? equals + 1 : NULL;
+        if (o->value && !value) {
+            if (*i + 1 >= count)
+                return usage(options->command, "a value is missing after", word, NULL);
+            value = arguments[++*i];
+        }
+        return apply(options, o->name, value);
+    }
+    char plain[64];
+    snprintf(plain, sizeof(plain), "%.*s", (int)length, word);
+    return usage(options->command, "unknown option", word, lw_closest(plain, names));
+}
+
+bool lwh_options_parse(lwh_options *options, int count, char **arguments)
+{
+    *options = (lwh_options){.checkpoint_every = 60};
+    if (count < 2 || strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0) {
+        options->help = true;
+        return count >= 2 || (lwh_print_help(stderr, NULL), false);
+    }
+    const char *word = strcmp(arguments[1], "--version") == 0 ? "version" : arguments[1];
+    int command = command_index(word);
+    if (command < 0) {
+        const char *names[sizeof(lwh_commands) / sizeof(*lwh_commands)];
+        for (int i = 0; i == 0 || lwh_commands[i - 1].name; i++)
+            names[i] = lwh_commands[i].name;
+        return usage(NULL, "unknown command", word, lw_closest(word, names));
+    }
+    options->command = lwh_commands[command].name;
+    for (int i = 2; i < count; i++) {
+        if (arguments[i][0] == '-' && arguments[i][1]) {
+            if (!parse_option(options, command, count, arguments, &i))
+                return false;
+        } else if (options->argument || !lwh_commands[command].argument) {
+            return usage(options->command, "too many arguments at", arguments[i], NULL);
+        } else {
+            options->argument = arguments[i];
+        }
+    }
+    const char *wanted = lwh_commands[command].argument;
+    if (wanted && *wanted != '[' && !options->argument && !options->help)
+        return usage(options->command, "this command needs its argument:", wanted, NULL);
+    return true;
+}
+
+static int run_command(const lwh_options *options)
+{
+    if (!options->help)
+        return lwh_commands[command_index(options->command)].run(options);
+    lwh_print_help(stdout, options->command);
+    return LWH_FINE;
+}
+
+int lwh_main(int count, char **arguments)
+{
+    lwh_options options;
+    int code = lwh_options_parse(&options, count, arguments) ? run_command(&options) : LWH_USAGE;
+    for (int i = 0; i < options.set_count; i++)
+        lw_free(options.sets[i]);
+    return code;
+}

@@ -1,0 +1,101 @@
+/* loop.c — lw_next: counting, progress, cancelling, checkpoints between iterations.
+ *
+ * What a run computes must not depend on when checkpoints are taken: taking one only reads. */
+#include <string.h>
+
+#include "runtime.h"
+
+static void begin(lw_step *step, int64_t total)
+{
+    step->in_loop = true;
+    step->total = total;
+    step->iteration = 0;
+    for (int i = 0; i < step->program_count; i++) {
+        lw_program_stats stats;
+        if (lw_program_describe(step->programs[i].program, &stats) == LW_OK)
+            step->programs[i].runs_before = stats.runs;
+    }
+}
+
+/* A dry run goes through each loop once: the runs of that iteration stand for `total` of them. */
+static void weigh_programs(lw_step *step)
+{
+    for (int i = 0; i < step->program_count; i++) {
+        lwi_step_program *p = &step->programs[i];
+        lw_program_stats stats;
+        if (lw_program_describe(p->program, &stats) == LW_OK)
+            p->weighted += (double)(stats.runs - p->runs_before) * (double)(step->total - 1);
+    }
+}
+
+static bool end(lw_step *step)
+{
+    step->in_loop = false;
+    step->loop++;
+    return false;
+}
+
+static void tell_progress(lw_step *step)
+{
+    if (step->setup.hooks.progress && !step->setup.dry)
+        step->setup.hooks.progress(step->setup.hooks.user, step, step->iteration, step->total);
+}
+
+static bool is_due(lw_step *step)
+{
+    return lwi_clock() - step->last_checkpoint >= step->setup.checkpoint_every;
+}
+
+/* Between two iterations: may the next one begin? */
+static bool may_continue(lw_step *step)
+{
+    bool stop = step->setup.hooks.cancelled(step->setup.hooks.user);
+    if (!step->setup.dry && (stop || (step->iteration > 0 && is_due(step))) &&
+        lwi_checkpoint_save(step) != LW_OK) {
+        lwi_step_fail(step);
+        return false;
+    }
+    step->cancelled = stop;
+    return !stop;
+}
+
+bool lw_next(lw_step *step, int64_t total, int64_t *iteration)
+{
+    if (step->status != LW_OK || step->cancelled)
+        return false;
+    if (!step->in_loop) {
+        if (step->resumed && step->loop < step->resumed_loop) { /* finished before the checkpoint */
+            step->loop++;
+            return false;
+        }
+        begin(step, total);
+        if (step->resumed) {
+            step->iteration = step->resumed_iteration;
+            lw_store_destroy(step->resumed);
+            step->resumed = NULL;
+        }
+    } else {
+        if (step->setup.dry)
+            weigh_programs(step);
+        step->iteration = step->setup.dry ? step->total : step->iteration + 1;
+    }
+    tell_progress(step);
+    if (step->iteration >= step->total)
+        return end(step);
+    if (!may_continue(step))
+        return false;
+    *iteration = step->iteration;
+    return true;
+}
+
+bool lw_step_cancelled(const lw_step *step)
+{
+    return step->cancelled;
+}
+
+lw_status lw_step_finish(lw_step *step)
+{
+    if (step->status != LW_OK)
+        return lw_fail(step->status, "%s", step->error ? step->error : lw_status_text(step->status));
+    return step->cancelled ? lw_fail(LW_CANCELLED, "cancelled") : LW_OK;
+}
