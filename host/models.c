@@ -163,17 +163,28 @@ static lw_store *load_weights(lwh_pipeline *p, lwh_model *model, lw_part part, l
     return loaded[part];
 }
 
-static bool open_part(lwh_pipeline *p, lwh_model *model, lw_part part, lw_store **loaded)
+/* The part's plugin with its arguments; NULL when they do not fit, which is then reported. */
+static lw_args *open_args(lwh_pipeline *p, const lwh_model *model, lw_part part, const lw_plugin **plugin)
 {
     const lwh_part *spec = &model->parts[part];
     const char *kinds[] = {part_names[part], NULL};
-    const lw_plugin *plugin = lwh_load_plugin(p, spec->uses, spec->uses_node->place, kinds);
-    lw_args *args = plugin ? lwi_args_create(plugin) : NULL;
+    *plugin = lwh_load_plugin(p, spec->uses, spec->uses_node->place, kinds);
+    lw_args *args = *plugin ? lwi_args_create(*plugin) : NULL;
     bool swapped = lwh_is_override(spec->uses_node->place);
-    bool good = args && lwh_fill_args(p, args, spec->with, swapped) &&
-                (spec->file || lwh_complete(p, args, spec->with, model->place));
-    lw_store *weights = good && spec->file ? load_weights(p, model, part, loaded) : NULL;
-    if (!good || (spec->file && !weights)) {
+    if (args && lwh_fill_args(p, args, spec->with, swapped) &&
+        (spec->weights || lwh_complete(p, args, spec->with, model->place)))
+        return args;
+    lwi_args_destroy(args);
+    return NULL;
+}
+
+static bool open_part(lwh_pipeline *p, lwh_model *model, lw_part part, lw_store **loaded)
+{
+    const lwh_part *spec = &model->parts[part];
+    const lw_plugin *plugin;
+    lw_args *args = open_args(p, model, part, &plugin);
+    lw_store *weights = args && spec->file ? load_weights(p, model, part, loaded) : NULL;
+    if (!args || (spec->file && !weights)) {
         lwi_args_destroy(args);
         return false;
     }
@@ -200,9 +211,20 @@ static void open_model(lwh_pipeline *p, lwh_model *model)
     model->broken = !good;
 }
 
+/* Of a model that cannot be opened: what else is wrong with it. */
+static void check_parts(lwh_pipeline *p, const lwh_model *model)
+{
+    const lw_plugin *plugin;
+    for (int part = 0; part < LWH_PARTS; part++)
+        if (model->parts[part].uses)
+            lwi_args_destroy(open_args(p, model, (lw_part)part, &plugin));
+}
+
 void lwh_open_models(lwh_pipeline *p)
 {
     for (int i = 0; i < p->model_count; i++)
-        if (!p->models[i].broken)
+        if (p->models[i].broken)
+            check_parts(p, &p->models[i]);
+        else
             open_model(p, &p->models[i]);
 }

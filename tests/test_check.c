@@ -248,6 +248,14 @@ static void missing_files_are_told(void **state)
            "p.yaml:2:45: model 'faces': there is no readable file 'no/such.safetensors'");
 }
 
+static void a_missing_file_hides_no_other_mistake_of_the_model(void **state)
+{
+    (void)state;
+    expect("latentwalk: 1\nmodels: {faces: {generator: dcgann, weights: no/such.safetensors}}\n"
+           "steps:\n  - {id: s, uses: source/latents, with: {model: faces}}\n",
+           "p.yaml:2:29: there is no plugin 'generator/dcgann'; did you mean 'generator/dcgan'?");
+}
+
 static void a_model_needs_a_part(void **state)
 {
     (void)state;
@@ -388,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_loss_is_checked_like_a_step),
         cmocka_unit_test(capabilities_are_checked_before_anything_runs),
         cmocka_unit_test(missing_files_are_told),
+        cmocka_unit_test(a_missing_file_hides_no_other_mistake_of_the_model),
         cmocka_unit_test(a_model_needs_a_part),
         cmocka_unit_test(set_changes_values),
         cmocka_unit_test(set_reaches_into_lists_by_name),

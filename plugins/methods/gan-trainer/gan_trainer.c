@@ -35,7 +35,7 @@ static const lw_port outputs[] = {
 /* Everything the loop works with. */
 typedef struct loop {
     trainer t;
-    lw_program *discriminator, *generator, *validation, *sampler;
+    lw_program *discriminator, *generator, *validation, *calibration, *sampler;
     lw_loader *train, *held_out; /* held_out NULL without validation images */
     float *real;                 /* [batch, C, H, W] */
 } loop;
@@ -77,7 +77,7 @@ static lw_status open_loop(loop *l, lw_step *step)
     LW_TRY(open_loader(step, "validation", batch, false, &l->held_out));
     l->real = lw_alloc((size_t)lw_shape_count(t->image), sizeof(float));
     if (!l->real || !(l->discriminator = compile_discriminator_half(t)) || !(l->generator = compile_generator_half(t)) ||
-        !(l->sampler = compile_sampler(t)) || (l->held_out && !(l->validation = compile_validation(t))))
+        !(l->calibration = compile_calibration(t)) || !(l->sampler = compile_sampler(t)) || (l->held_out && !(l->validation = compile_validation(t))))
         return lw_error_status();
     return LW_OK;
 }
@@ -133,6 +133,17 @@ static lw_status validate(loop *l, int64_t i)
     return LW_OK;
 }
 
+/* Running statistics belong to the weights they were taken with, so the averaged weights need their own: those of 50
+ * batches of their images, which BigGAN (Brock et al. 2019) calls standing statistics. */
+static lw_status calibrate(loop *l)
+{
+    for (uint64_t k = 0; k < 50; k++) {
+        LW_TRY(lw_program_seed(l->calibration, lw_step_seed(l->t.step), k));
+        LW_TRY(lw_program_run(l->calibration));
+    }
+    return LW_OK;
+}
+
 /* Images of the moving average for the same latents every time: [batch, C, H, W]. */
 static lw_tensor *sample(loop *l)
 {
@@ -173,6 +184,7 @@ static lw_status train(loop *l)
         LW_TRY(update(l, i));
         if ((i + 1) % every != 0 && i + 1 != iterations)
             continue;
+        LW_TRY(calibrate(l));
         LW_TRY(save_samples(l, i + 1));
         if (l->held_out)
             LW_TRY(validate(l, i));

@@ -67,6 +67,16 @@ lw_program *compile_validation(trainer *t)
     return compile_and_free(t, g, "validation");
 }
 
+lw_program *compile_calibration(trainer *t)
+{
+    lw_graph *g = lw_graph_create();
+    if (!g)
+        return NULL;
+    lw_value z = fresh_latents(t, g, "calibration latents");
+    lw_generate(g, t->model, z, .training = true, .store = t->average);
+    return compile_and_free(t, g, "calibration");
+}
+
 lw_program *compile_sampler(trainer *t)
 {
     lw_graph *g = lw_graph_create();

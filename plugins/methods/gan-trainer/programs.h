@@ -20,6 +20,8 @@ lw_program *compile_discriminator_half(trainer *t);
 lw_program *compile_generator_half(trainer *t);
 /* Input "real"; outputs "discriminator", "generator" (losses), "real", "fake" (mean scores); updates nothing. */
 lw_program *compile_validation(trainer *t);
+/* Updates the running statistics of the moving average with those of one batch of its own images. */
+lw_program *compile_calibration(trainer *t);
 /* Input "z" [batch, z_dim]; output "images" by the moving average. */
 lw_program *compile_sampler(trainer *t);
 
