@@ -192,7 +192,7 @@ static bool open_part(lwh_pipeline *p, lwh_model *model, lw_part part, lw_store 
     if (lwi_model_set_part(model->model, part, plugin, args, weights, spec->prefix, seed) == LW_OK)
         return true;
     lwh_report(p->diagnostics, spec->weights ? spec->weights->place : spec->uses_node->place, NULL,
-               "model '%s', %s: %s", model->name, part_names[part], lw_error_text());
+               "%s", lw_error_text());
     return false;
 }
 

@@ -74,6 +74,33 @@ static void zoo_raw_generator_is_found_by_its_prefix(void **state)
     fixture_close(&f);
 }
 
+/* pytorch_GAN_zoo's test() without eval(): on a whole batch of one image repeated, batch norm sees no spread but the
+ * map's own, so every copy gives the same picture, and not the one of the running statistics. */
+static void batch_statistics_come_from_the_batch(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, "dcgan_zoo", "native");
+    const char *with[] = {"statistics=batch", NULL};
+    fixture_part(&f, LW_PART_GENERATOR, "generator/dcgan", NULL, with);
+    lw_graph *g = lw_graph_create();
+    lw_value z = lw_slice(g, fixture_constant(&f, g, "z"), 0, 0, 1, 1);
+    lw_value image = lw_generate(g, f.model, lw_broadcast(g, z, LW_SHAPE(3, lw_dim(g, z, 1))));
+    lw_value official = lw_slice(g, fixture_constant(&f, g, "image"), 0, 0, 1, 1);
+    lw_output(g, "spread", lw_max(g, lw_variance(g, image, LW_AXIS(0), false, false), LW_ALL_AXES, false));
+    lw_output(g, "away", lw_mean(g, lw_abs(g, lw_sub(g, image, official)), LW_ALL_AXES, false));
+    lw_program *program = lw_compile(g, f.device);
+    float spread, away;
+    test_must(lw_program_run(program));
+    test_must(lw_program_read(program, "spread", &spread, 1));
+    test_must(lw_program_read(program, "away", &away, 1));
+    assert_true(spread < 1e-10f);
+    assert_true(away > 1e-2f);
+    lw_program_destroy(program);
+    lw_graph_destroy(g);
+    fixture_close(&f);
+}
+
 static void lategan_matches(void **state)
 {
     (void)state;
@@ -145,6 +172,7 @@ int main(void)
         cmocka_unit_test(zoo_dcgan_matches_on_clblast),
         cmocka_unit_test(zoo_wgangp_matches_without_tanh),
         cmocka_unit_test(zoo_raw_generator_is_found_by_its_prefix),
+        cmocka_unit_test(batch_statistics_come_from_the_batch),
         cmocka_unit_test(lategan_matches),
         cmocka_unit_test(trajectory_net_matches),
     };

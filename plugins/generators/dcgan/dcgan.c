@@ -92,6 +92,8 @@ static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, const ch
     if (lw_is_training(g) || strcmp(lw_text(args, "statistics"), "running") == 0)
         return lw_batch_norm(g, x, "%s", name);
     lw_value bias = lw_weight(g, LW_SHAPE(channels), lw_init_constant(0), "%s.bias", name);
+    lw_buffer(g, LW_SHAPE(channels), lw_init_constant(0), "%s.running_mean", name); /* there, but not used */
+    lw_buffer(g, LW_SHAPE(channels), lw_init_constant(1), "%s.running_var", name);
     unsigned axes = LW_AXIS(0) | LW_AXIS(2) | LW_AXIS(3);
     lw_value centred = lw_sub(g, x, lw_mean(g, x, axes, true));
     lw_value scale = lw_rsqrt(g, lw_affine(g, lw_variance(g, x, axes, true, false), 1, 1e-5));

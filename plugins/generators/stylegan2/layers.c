@@ -1,0 +1,73 @@
+/* layers.c — see layers.h. Arithmetic of stylegan2-ada-pytorch d72cc7d0: training/networks.py,
+ * torch_utils/ops. */
+#include "layers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+lw_value sg2_clamp(lw_graph *g, lw_value x, double clamp)
+{
+    return clamp > 0 ? lw_clamp(g, x, -clamp, clamp) : x;
+}
+
+lw_value sg2_activate(lw_graph *g, lw_value x, double gain, double clamp)
+{
+    return sg2_clamp(g, lw_affine(g, lw_leaky_relu(g, x, 0.2), sqrt(2) * gain, 0), clamp * gain);
+}
+
+lw_value sg2_linear(lw_graph *g, lw_value x, const sg2_dense *layer, const char *weight, const char *bias)
+{
+    int64_t in = lw_dim(g, x, 1);
+    double lr = layer->lr > 0 ? layer->lr : 1;
+    lw_shape shape = layer->transposed ? LW_SHAPE(in, layer->out) : LW_SHAPE(layer->out, in);
+    lw_value w = lw_weight(g, shape, lw_init_normal(0, 1 / lr), "%s", weight);
+    lw_value b = lw_weight(g, LW_SHAPE(layer->out), lw_init_constant(layer->bias_start / lr), "%s", bias);
+    w = lw_affine(g, layer->transposed ? lw_transpose(g, w, 0, 1) : w, lr / sqrt((double)in), 0);
+    return lw_linear(g, x, w, lw_affine(g, b, lr, 0));
+}
+
+lw_value sg2_normalize(lw_graph *g, lw_value x)
+{
+    lw_value moment = lw_mean(g, lw_square(g, x), LW_AXIS(1), true);
+    return lw_mul(g, x, lw_rsqrt(g, lw_affine(g, moment, 1, 1e-8)));
+}
+
+lw_value sg2_filter(lw_graph *g, lw_value x, int up, int down, int before, int after, double gain)
+{
+    lw_resample_options o = {
+        .size = sizeof o, .up = up, .down = down, .before = before, .after = after, .tap_count = 4};
+    static const float taps[4] = {0.125f, 0.375f, 0.375f, 0.125f};
+    for (int i = 0; i < 4; i++)
+        o.taps[i] = taps[i] * (float)gain;
+    return lw_resample2d_with(g, x, &o);
+}
+
+lw_value sg2_labels(lw_graph *g, const lw_args *args, int64_t count)
+{
+    int64_t classes = lw_int(args, "classes"), chosen = lw_int(args, "class");
+    lw_value labels = lw_labels(g);
+    if (!lw_is_null(labels))
+        return labels;
+    if (chosen >= classes)
+        return lw_graph_fail(g, LW_INVALID, "there is no class %lld; the model has classes 0 to %lld",
+                             (long long)chosen, (long long)classes - 1);
+    lw_value row = lw_equal(g, lw_iota(g, classes), lw_scalar(g, (double)chosen));
+    return lw_broadcast(g, lw_reshape(g, row, LW_SHAPE(1, classes)), LW_SHAPE(count, classes));
+}
+
+lw_status sg2_found(lw_args *args, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", value);
+    return lw_is_given(args, key) ? LW_OK : lw_args_set_text(args, key, text);
+}
+
+lw_status sg2_set_widths(lw_args *args, const int64_t *widths, int count)
+{
+    char text[512] = "[";
+    for (int i = 0; i < count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%lld", i ? ", " : "",
+                 (long long)widths[i]);
+    return lw_args_set_text(args, "widths", strcat(text, "]"));
+}
