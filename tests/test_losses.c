@@ -92,13 +92,16 @@ static void adversarial_discriminator_forms(void **state)
 /* Two walks of three points in two dimensions. */
 static const float walks[12] = {0, 0, 1, 0, 1, 2, 5, 5, 5, 5, 4, 4};
 
+static const float pictures[12] = {1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3};
+
 static float smoothness(const char *setting)
 {
     const char *with[] = {setting, NULL};
     lw_args *args = test_args("loss/smoothness", with);
     lw_graph *g = lw_graph_create();
-    const lw_named_value value = {"latents", lw_constant(g, LW_SHAPE(2, 3, 2), walks)};
-    float result = run(g, build(g, "loss/smoothness", args, NULL, &value, 1));
+    const lw_named_value values[] = {{"latents", lw_constant(g, LW_SHAPE(2, 3, 2), walks)},
+                                     {"images", lw_constant(g, LW_SHAPE(6, 1, 1, 2), pictures)}};
+    float result = run(g, build(g, "loss/smoothness", args, NULL, values, 2));
     lw_graph_destroy(g);
     lwi_args_destroy(args);
     return result;
@@ -114,6 +117,25 @@ static void smoothness_mean_is_over_steps_and_components(void **state)
 {
     (void)state;
     assert_float_equal(smoothness("reduction=mean"), (1 + 4 + 0 + 2) / 8.0, 1e-6);
+}
+
+static void smoothness_of_images_takes_their_steps(void **state)
+{
+    (void)state;
+    assert_float_equal(smoothness("of=images"), (1 + 0 + 4 + 9) / 2.0, 1e-6);
+}
+
+static void diversity_of_ends_takes_first_and_last(void **state)
+{
+    (void)state;
+    const char *with[] = {"pairs=ends", NULL};
+    lw_args *args = test_args("loss/diversity", with);
+    lw_graph *g = lw_graph_create();
+    const lw_named_value values[] = {{"latents", lw_constant(g, LW_SHAPE(2, 3, 2), walks)},
+                                     {"images", lw_constant(g, LW_SHAPE(6, 1, 1, 2), pictures)}};
+    assert_float_equal(run(g, build(g, "loss/diversity", args, NULL, values, 2)), -(1 + 0 + 4 + 9) / 4.0, 1e-6);
+    lw_graph_destroy(g);
+    lwi_args_destroy(args);
 }
 
 static void diversity_is_minus_the_mean_pairwise_difference(void **state)
@@ -143,8 +165,9 @@ static void a_walk_of_one_point_is_refused(void **state)
     (void)state;
     lw_args *args = test_args("loss/smoothness", NULL);
     lw_graph *g = lw_graph_create();
-    const lw_named_value value = {"latents", lw_constant(g, LW_SHAPE(6, 1, 2), walks)};
-    assert_true(lw_is_null(build(g, "loss/smoothness", args, NULL, &value, 1)));
+    const lw_named_value values[] = {{"latents", lw_constant(g, LW_SHAPE(6, 1, 2), walks)},
+                                     {"images", lw_constant(g, LW_SHAPE(6, 1, 1, 2), pictures)}};
+    assert_true(lw_is_null(build(g, "loss/smoothness", args, NULL, values, 2)));
     assert_int_equal(lw_graph_status(g), LW_SHAPE);
     assert_non_null(strstr(lw_error_text(), "at least 2 points"));
     lw_graph_destroy(g);
@@ -203,6 +226,9 @@ static void gradients_agree_with_differences(void **state)
     test_model_part(judge, LW_PART_DISCRIMINATOR, "discriminator/dcgan", critic);
     const char *classifier[] = {"network=judge", "output=2", NULL};
     const char *contrastive[] = {"network=judge", "form=contrastive", NULL};
+    const char *ends[] = {"pairs=ends", NULL}, *of_images[] = {"of=images", NULL};
+    check_gradient("loss/smoothness", of_images, judge);
+    check_gradient("loss/diversity", ends, judge);
     check_gradient("loss/diversity", NULL, judge);
     check_gradient("loss/adversarial", NULL, judge);
     check_gradient("loss/attribute", classifier, judge);
@@ -249,6 +275,8 @@ int main(void)
         cmocka_unit_test(adversarial_discriminator_forms),
         cmocka_unit_test(smoothness_sums_squared_steps_per_walk),
         cmocka_unit_test(smoothness_mean_is_over_steps_and_components),
+        cmocka_unit_test(smoothness_of_images_takes_their_steps),
+        cmocka_unit_test(diversity_of_ends_takes_first_and_last),
         cmocka_unit_test(diversity_is_minus_the_mean_pairwise_difference),
         cmocka_unit_test(a_walk_of_one_point_is_refused),
         cmocka_unit_test(gradients_agree_with_differences),
