@@ -119,6 +119,26 @@ static void smoothness_mean_is_over_steps_and_components(void **state)
     assert_float_equal(smoothness("reduction=mean"), (1 + 4 + 0 + 2) / 8.0, 1e-6);
 }
 
+static float hypersphere(const char *setting)
+{
+    const float z[] = {3, 0, 0, 4, 0, 0, 0, 1};
+    const char *with[] = {setting, NULL};
+    lw_args *args = test_args("loss/hypersphere", with);
+    lw_graph *g = lw_graph_create();
+    const lw_named_value value = {"latents", lw_constant(g, LW_SHAPE(2, 4), z)};
+    float result = run(g, build(g, "loss/hypersphere", args, NULL, &value, 1));
+    lw_graph_destroy(g);
+    lwi_args_destroy(args);
+    return result;
+}
+
+static void hypersphere_measures_from_the_root_of_the_dimension(void **state)
+{
+    (void)state;
+    assert_float_equal(hypersphere("form=squared"), (9 + 1) / 2.0, 1e-5); /* norms 5 and 1, radius 2 */
+    assert_float_equal(hypersphere("form=absolute"), (3 + 1) / 2.0, 1e-5);
+}
+
 static void smoothness_of_images_takes_their_steps(void **state)
 {
     (void)state;
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(adversarial_discriminator_forms),
         cmocka_unit_test(smoothness_sums_squared_steps_per_walk),
         cmocka_unit_test(smoothness_mean_is_over_steps_and_components),
+        cmocka_unit_test(hypersphere_measures_from_the_root_of_the_dimension),
         cmocka_unit_test(smoothness_of_images_takes_their_steps),
         cmocka_unit_test(diversity_of_ends_takes_first_and_last),
         cmocka_unit_test(diversity_is_minus_the_mean_pairwise_difference),

@@ -104,8 +104,8 @@ static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value
         snprintf(part, sizeof part, "%s.offset", name);
         bias = per_channel(g, condition, channels, part);
     }
-    lw_value scale = lw_mul(g, lw_rsqrt(g, lw_affine(g, variance, 1, lw_float(args, "eps"))), gain);
-    return lw_add(g, lw_mul(g, x, scale), lw_sub(g, bias, lw_mul(g, mean, scale)));
+    lw_value centred = lw_div(g, lw_sub(g, x, mean), lw_sqrt(g, lw_affine(g, variance, 1, lw_float(args, "eps"))));
+    return lw_add(g, lw_mul(g, centred, gain), bias);
 }
 
 /* --- the network ---------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ static lw_value mapping_input(lw_graph *g, const lw_args *args, const sg2_keys *
 }
 
 /* z [N, z_dim] -> w [N, w_dim] */
-static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
+static lw_value mapping(lw_graph *g, const lw_args *args, lw_value z)
 {
     const sg2_keys *keys = sg2_keys_of(lw_text(args, "layout"));
     int layers = (int)lw_int(args, "mapping_layers");
@@ -204,7 +204,12 @@ static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
         sg2_dense_name(keys, i, true, bias);
         x = sg2_activate(g, sg2_linear(g, x, &layer, weight, bias), 1, 0);
     }
-    return lw_tap(g, x, "w");
+    return x;
+}
+
+static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
+{
+    return lw_tap(g, mapping(g, args, z), "w");
 }
 
 /* rosinality's files may lack the mean; generate.py then takes that of 4096 mapped z. */
@@ -218,7 +223,7 @@ static lw_value mean_latent(lw_graph *g, const lw_args *args)
     lw_normal((lw_stream){.purpose = lw_purpose("stylegan2.mean")}, 0, (size_t)(SAMPLES * z_dim), data);
     lw_value z = lw_constant(g, LW_SHAPE(SAMPLES, z_dim), data);
     lw_free(data);
-    return lw_mean(g, map(g, args, z), LW_AXIS(0), false);
+    return lw_mean(g, mapping(g, args, z), LW_AXIS(0), false);
 }
 
 /* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim] where only some layers take the truncated one. */

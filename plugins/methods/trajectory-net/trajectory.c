@@ -44,5 +44,8 @@ lw_value trajectory(lw_graph *g, const lw_args *args, lw_value z)
     for (int i = 0; i < layers; i++)
         h = lw_relu(g, linear(g, h, lw_list_int(args, "hidden", i), 2 * i));
     lw_value walk = lw_reshape(g, linear(g, h, points * d, 2 * layers), LW_SHAPE(n, points, d));
-    return trajectory_smooth(g, lw_text(args, "smoothing"), walk);
+    walk = trajectory_smooth(g, lw_text(args, "smoothing"), walk);
+    if (strcmp(lw_text(args, "start"), "z0") != 0)
+        return walk;
+    return lw_add(g, lw_sub(g, walk, lw_slice(g, walk, 1, 0, 1, 1)), lw_reshape(g, z, LW_SHAPE(n, 1, d)));
 }

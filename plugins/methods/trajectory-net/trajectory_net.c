@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char *const smoothings[] = {"none", "average", "notebook", NULL};
+static const char *const starts[] = {"free", "z0", NULL};
 static const char *const model_needs[] = {"synthesize", NULL};
 static const char *const offers[] = {"latents", "images", NULL};
 
@@ -18,6 +19,8 @@ static const lw_param params[] = {
     {"learning_rate", LW_PARAM_FLOAT, NULL, "1e-3", 0, 10, NULL, "Adam's learning rate, betas 0.9 and 0.999 (official code)."},
     {"smoothing", LW_PARAM_CHOICE, NULL, "none", 0, 0, smoothings,
      "Average pooling over 3 points: along the walk, or as the official notebook does it (mixing components)."},
+    {"start", LW_PARAM_CHOICE, NULL, "free", 0, 0, starts,
+     "Whether a walk starts where the network likes (official code), or at its own z0 (paper, section III.B: z0 is its first point)."},
     {"losses", LW_PARAM_LOSSES, NULL,
      "[{uses: loss/adversarial, with: {form: probability}}, {uses: loss/smoothness, weight: 0.1, with: {reduction: mean}}, "
      "{uses: loss/diversity, weight: 0.05}]",
