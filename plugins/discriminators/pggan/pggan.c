@@ -12,21 +12,28 @@ static const char *const layouts[] = {"zoo", "zoo-old", "genforce", "tf", NULL};
 
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "genforce", 0, 0, layouts,
-     "Key layout and arithmetic: pytorch_GAN_zoo (and its older files), genforce and sefa, or the official TensorFlow variables; "
+     "Key layout and arithmetic: pytorch_GAN_zoo (and its older files), genforce and sefa, or the official "
+     "TensorFlow variables; "
      "found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 256, 128, 64, 32, 16]", 1, 4096, NULL,
-     "Feature maps of each resolution from 4x4 on (paper, table 2: this list, 1024x1024); found from the weights."},
+     "Feature maps of each resolution from 4x4 on (paper, table 2: this list, 1024x1024); found from the "
+     "weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
-    {"features", LW_PARAM_INT, NULL, "512", 1, 4096, NULL, "Size of the last hidden layer (paper: 512); found from the weights."},
+    {"features", LW_PARAM_INT, NULL, "512", 1, 4096, NULL,
+     "Size of the last hidden layer (paper: 512); found from the weights."},
     {"classes", LW_PARAM_INT, NULL, "0", 0, 4096, NULL,
      "Class scores beside the score, which are left to the tap `decision`; found from the weights."},
     {"lod", LW_PARAM_FLOAT, "doublings", "", 0, 9, NULL,
-     "Level of detail that is looked at, as of the generator (pytorch_GAN_zoo's alpha); else the weights' own."},
-    {"stddev", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL, "Whether there is a map of the minibatch's deviation; found from the weights."},
+     "Level of detail that is looked at, as of the generator (pytorch_GAN_zoo's alpha); else the weights' "
+     "own."},
+    {"stddev", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL,
+     "Whether there is a map of the minibatch's deviation; found from the weights."},
     {"group", LW_PARAM_INT, "images", "4", 1, 4096, NULL,
      "Images whose deviation is taken together (paper's code and the zoo: 4; genforce: 16)."},
-    {"fused", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL, "Averaging fused into the convolution (fused_scale)."},
-    {"scaled", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL, "Weights are scaled by He's constant at run time (use_wscale, equalizedlR)."},
+    {"fused", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL,
+     "Averaging fused into the convolution (fused_scale)."},
+    {"scaled", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL,
+     "Weights are scaled by He's constant at run time (use_wscale, equalizedlR)."},
     {"leak", LW_PARAM_FLOAT, NULL, "0.2", 0, 1, NULL, "Slope of the leaky ReLU (paper: 0.2; leakyReluLeak)."},
 };
 
@@ -54,8 +61,12 @@ static bool look_for(const lw_weights *weights, pggan_layout layout, found *f)
     lw_shape rgb, conv, dense, decision;
     *f = (found){.layout = layout};
     /* The zoo counts from 4x4 up, the others from the image down: block blocks - 1 is then called 0. */
-    while (f->blocks < PGGAN_MAX_BLOCKS &&
-           lw_weights_shape(weights, NULL, "%s", pggan_bias_name((pggan_layer){layout, PGGAN_FROM_RGB, pggan_is_zoo(layout) ? f->blocks : 0, f->blocks + 1}, name)))
+    while (
+        f->blocks < PGGAN_MAX_BLOCKS &&
+        lw_weights_shape(weights, NULL, "%s",
+                         pggan_bias_name((pggan_layer){layout, PGGAN_FROM_RGB,
+                                                       pggan_is_zoo(layout) ? f->blocks : 0, f->blocks + 1},
+                                         name)))
         f->blocks++;
     pggan_layer layer = {layout, PGGAN_CONV0, 0, f->blocks};
     if (f->blocks == 0 || !lw_weights_shape(weights, &conv, "%s", pggan_weight_name(layer, name)))
@@ -73,7 +84,8 @@ static bool look_for(const lw_weights *weights, pggan_layout layout, found *f)
         f->widths[layer.block] = rgb.dim[0];
     }
     layer.block = 0;
-    if (!lw_weights_shape(weights, &rgb, "%s", pggan_weight_name(layer, name)) || rgb.rank != 4 || conv.rank != 4)
+    if (!lw_weights_shape(weights, &rgb, "%s", pggan_weight_name(layer, name)) || rgb.rank != 4 ||
+        conv.rank != 4)
         return false;
     int input_axis = layout == PGGAN_TF ? 2 : 1;
     f->channels = rgb.dim[input_axis];
@@ -96,19 +108,22 @@ static lw_status set_number(lw_args *args, const char *key, double value)
 static lw_status read_config(const lw_weights *weights, lw_args *args, const found *f)
 {
     double value;
-    if (lw_weights_config_number(weights, "equalizedlR", &value) || lw_weights_config_number(weights, "use_wscale", &value))
+    if (lw_weights_config_number(weights, "equalizedlR", &value) ||
+        lw_weights_config_number(weights, "use_wscale", &value))
         LW_TRY(lw_args_set_text(args, "scaled", value != 0 ? "true" : "false"));
     if (f->layout == PGGAN_TF)
         LW_TRY(lw_args_set_text(args, "fused", f->fused ? "true" : "false"));
     else if (lw_weights_config_number(weights, "fused_scale", &value))
         LW_TRY(lw_args_set_text(args, "fused", value != 0 ? "true" : "false"));
-    if (lw_weights_config_number(weights, "leakyReluLeak", &value))
+    if (lw_weights_config_number(weights, "leakyReluLeak", &value) ||
+        lw_weights_config_number(weights, "leak", &value))
         LW_TRY(set_number(args, "leak", value));
     if (lw_weights_config_number(weights, "minibatch_std_group_size", &value))
         LW_TRY(set_number(args, "group", value));
     else if (f->layout == PGGAN_GENFORCE && !lw_is_given(args, "group"))
         LW_TRY(lw_args_set_int(args, "group", 16));
-    if (!lw_is_set(args, "lod") && (lw_weights_number(weights, &value, "lod") || lw_weights_config_number(weights, "alpha", &value)))
+    if (!lw_is_set(args, "lod") &&
+        (lw_weights_number(weights, &value, "lod") || lw_weights_config_number(weights, "alpha", &value)))
         LW_TRY(set_number(args, "lod", value));
     return LW_OK;
 }
@@ -120,12 +135,15 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     while (layouts[i] && !look_for(weights, (pggan_layout)i, &f))
         i++;
     if (!layouts[i])
-        return lw_fail(LW_UNSUPPORTED, "no discriminator of a progressive GAN: neither fromRGBLayers (pytorch_GAN_zoo), input0 "
-                                       "(genforce) nor FromRGB_lod0 (TensorFlow)");
+        return lw_fail(
+            LW_UNSUPPORTED,
+            "no discriminator of a progressive GAN: neither fromRGBLayers (pytorch_GAN_zoo), input0 "
+            "(genforce) nor FromRGB_lod0 (TensorFlow)");
     LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
     char widths[PGGAN_MAX_BLOCKS * 22 + 2] = "[";
     for (int b = 0; b < f.blocks; b++)
-        snprintf(widths + strlen(widths), 24, "%lld%s", (long long)f.widths[b], b + 1 < f.blocks ? ", " : "]");
+        snprintf(widths + strlen(widths), 24, "%lld%s", (long long)f.widths[b],
+                 b + 1 < f.blocks ? ", " : "]");
     LW_TRY(lw_args_set_text(args, "widths", widths));
     LW_TRY(lw_args_set_int(args, "channels", f.channels));
     LW_TRY(lw_args_set_int(args, "features", f.features));
@@ -158,8 +176,8 @@ static int64_t width(const network *n, int block)
     return lw_list_int(n->args, "widths", block);
 }
 
-/* x [N, C, 4, 4] -> [N, C + 1, 4, 4]: the deviation over a group of images, averaged over C, 4, 4. The zoo takes
- * consecutive images and the unbiased variance, TF every M-th of N = group * M and the biased one. */
+/* x [N, C, 4, 4] -> [N, C + 1, 4, 4]: the deviation over a group of images, averaged over C, 4, 4. The zoo
+ * takes consecutive images and the unbiased variance, TF every M-th of N = group * M and the biased one. */
 static lw_value append_stddev(const network *n, lw_value x)
 {
     lw_graph *g = n->g;
@@ -169,8 +187,10 @@ static lw_value append_stddev(const network *n, lw_value x)
     group = group < count ? group : count;
     if (count > 0 && count % group != 0) {
         if (!zoo)
-            return lw_graph_fail(g, LW_SHAPE, "%lld images are no whole number of groups of %lld; give another batch or `group`",
-                                 (long long)count, (long long)group);
+            return lw_graph_fail(
+                g, LW_SHAPE,
+                "%lld images are no whole number of groups of %lld; give another batch or `group`",
+                (long long)count, (long long)group);
         group = count;
     }
     lw_shape one_map = LW_SHAPE(count, 1, s.dim[2], s.dim[3]);
@@ -179,8 +199,10 @@ static lw_value append_stddev(const network *n, lw_value x)
         map = lw_fill(g, one_map, 0);
     } else {
         int64_t groups = count / group;
-        int members = zoo ? 1 : 0, other = 1 - members; /* axes of [groups, group, ..] or [group, groups, ..] */
-        lw_value y = lw_reshape(g, x, LW_SHAPE(zoo ? groups : group, zoo ? group : groups, s.dim[1] * s.dim[2] * s.dim[3]));
+        int members = zoo ? 1 : 0,
+            other = 1 - members; /* axes of [groups, group, ..] or [group, groups, ..] */
+        lw_value y = lw_reshape(
+            g, x, LW_SHAPE(zoo ? groups : group, zoo ? group : groups, s.dim[1] * s.dim[2] * s.dim[3]));
         y = lw_sqrt(g, lw_affine(g, lw_variance(g, y, LW_AXIS(members), true, zoo), 1, 1e-8));
         y = lw_mean(g, y, LW_AXIS(2), true);
         lw_shape spread = {.rank = 3, .dim = {[2] = 1}};
@@ -202,7 +224,8 @@ static pggan_kernel fetch(const network *n, pggan_role role, int block, int64_t 
 static lw_value from_rgb(const network *n, lw_value image, int block)
 {
     pggan_kernel k = fetch(n, PGGAN_FROM_RGB, block, lw_int(n->args, "channels"), width(n, block));
-    return lw_is_null(image) ? image : lw_leaky_relu(n->g, lw_conv2d(n->g, image, k.weight, .bias = k.bias), n->leak);
+    return lw_is_null(image) ? image
+                             : lw_leaky_relu(n->g, lw_conv2d(n->g, image, k.weight, .bias = k.bias), n->leak);
 }
 
 /* x [N, width, s, s] -> [N, width of the block below, s/2, s/2]; null x: only the weights are asked for */
@@ -214,7 +237,8 @@ static lw_value halve(const network *n, lw_value x, int block)
     if (lw_is_null(x))
         return x;
     x = lw_leaky_relu(g, lw_conv2d(g, x, a.weight, .padding = 1, .bias = a.bias), n->leak);
-    x = lw_leaky_relu(g, lw_conv2d(g, x, b.weight, .padding = 1, .stride = n->fused ? 2 : 1, .bias = b.bias), n->leak);
+    x = lw_leaky_relu(g, lw_conv2d(g, x, b.weight, .padding = 1, .stride = n->fused ? 2 : 1, .bias = b.bias),
+                      n->leak);
     return lw_tap(g, n->fused ? x : lw_avg_pool2d(g, x, 2), "block%d", n->blocks - 1 - block);
 }
 
@@ -226,22 +250,29 @@ static lw_value decide(const network *n, lw_value x)
     if (lw_bool(n->args, "stddev"))
         x = append_stddev(n, x);
     pggan_kernel k = fetch(n, PGGAN_CONV0, 0, maps + lw_bool(n->args, "stddev"), maps);
-    x = lw_tap(g, lw_leaky_relu(g, lw_conv2d(g, x, k.weight, .padding = 1, .bias = k.bias), n->leak), "block%d", n->blocks - 1);
+    x = lw_tap(g, lw_leaky_relu(g, lw_conv2d(g, x, k.weight, .padding = 1, .bias = k.bias), n->leak),
+               "block%d", n->blocks - 1);
     k = fetch(n, PGGAN_DENSE, 0, maps * 16, features);
     x = lw_tap(g, lw_leaky_relu(g, lw_linear(g, lw_flatten(g, x, 1), k.weight, k.bias), n->leak), "features");
     k = fetch(n, PGGAN_DECISION, 0, features, 1 + lw_int(n->args, "classes"));
     return lw_slice(g, lw_tap(g, lw_linear(g, x, k.weight, k.bias), "decision"), 1, 0, 1, 1);
 }
 
-/* image [N, channels, s, s] -> raw score [N, 1]. At level of detail L the image is halved floor(L) times, and the
- * part L - floor(L) of what the next block sees is the once more halved image. */
+/* image [N, channels, s, s] -> raw score [N, 1]. At level of detail L the image is halved floor(L) times, and
+ * the part L - floor(L) of what the next block sees is the once more halved image. */
 static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
 {
-    network n = {g, args, layout_of(args), lw_list_count(args, "widths"), lw_bool(args, "fused"),
-                 lw_bool(args, "scaled"), lw_float(args, "leak")};
+    network n = {g,
+                 args,
+                 layout_of(args),
+                 lw_list_count(args, "widths"),
+                 lw_bool(args, "fused"),
+                 lw_bool(args, "scaled"),
+                 lw_float(args, "leak")};
     double lod = lw_is_set(args, "lod") ? lw_float(args, "lod") : 0;
     if (lod > n.blocks - 1)
-        return lw_graph_fail(g, LW_INVALID, "lod %g is more than the %d doublings of this model", lod, n.blocks - 1);
+        return lw_graph_fail(g, LW_INVALID, "lod %g is more than the %d doublings of this model", lod,
+                             n.blocks - 1);
     if (pggan_is_zoo(n.layout) && n.blocks == 2) /* the zoo's DNet blends from two scales on */
         lod = 0;
     if (lw_has_weight(g, "lod")) /* kept with the weights; detect has read it */
@@ -270,7 +301,10 @@ static const char *const provides[] = {"discriminator", NULL};
 static const char *const prefixes[] = {"netD.", "discriminator.", "D.", "", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 
-LW_PLUGIN(DISCRIMINATOR, "pggan", "1.0.0", "Progressive GAN: halvings with average pooling and minibatch deviation, three key layouts",
-          .source = "Karras, Aila, Laine, Lehtinen 2018; progressive_growing_of_gans 2504c3f3, pytorch_GAN_zoo b75dee40, "
-                    "genforce 197feee8",
-          LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);
+LW_PLUGIN(
+    DISCRIMINATOR, "pggan", "1.0.0",
+    "Progressive GAN: halvings with average pooling and minibatch deviation, three key layouts",
+    .source =
+        "Karras, Aila, Laine, Lehtinen 2018; progressive_growing_of_gans 2504c3f3, pytorch_GAN_zoo b75dee40, "
+        "genforce 197feee8",
+    LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

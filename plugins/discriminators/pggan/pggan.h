@@ -1,4 +1,5 @@
-/* pggan.h — what the files of discriminator/pggan share: key layouts and the kernels found under their names. */
+/* pggan.h — what the files of discriminator/pggan share: key layouts and the kernels found under their names.
+ */
 #ifndef PGGAN_D_H
 #define PGGAN_D_H
 

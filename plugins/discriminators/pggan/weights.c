@@ -28,7 +28,9 @@ static int genforce_name(pggan_layer l, char name[PGGAN_NAME])
     if (l.role == PGGAN_FROM_RGB)
         return snprintf(name, PGGAN_NAME, "input%d", level);
     return snprintf(name, PGGAN_NAME, "layer%d",
-                    2 * level + (l.role == PGGAN_CONV0 ? 0 : l.role == PGGAN_DECISION ? 2 : 1));
+                    2 * level + (l.role == PGGAN_CONV0      ? 0
+                                 : l.role == PGGAN_DECISION ? 2
+                                                            : 1));
 }
 
 static int tf_name(pggan_layer l, char name[PGGAN_NAME])
@@ -47,7 +49,7 @@ static int tf_name(pggan_layer l, char name[PGGAN_NAME])
 
 static const char *full_name(pggan_layer l, const char *suffix, char name[PGGAN_NAME])
 {
-    int length = pggan_is_zoo(l.layout)        ? zoo_name(l, name)
+    int length = pggan_is_zoo(l.layout)       ? zoo_name(l, name)
                  : l.layout == PGGAN_GENFORCE ? genforce_name(l, name)
                                               : tf_name(l, name);
     snprintf(name + length, (size_t)(PGGAN_NAME - length), "%s", suffix);

@@ -31,10 +31,11 @@ static lw_value join_labels(const network *n, lw_value z)
     lw_value labels = lw_labels(g);
     if (lw_is_null(labels)) {
         if (chosen >= classes)
-            return lw_graph_fail(g, LW_INVALID, "class %lld is none of the model's 0 … %lld", (long long)chosen,
-                                 (long long)classes - 1);
+            return lw_graph_fail(g, LW_INVALID, "class %lld is none of the model's 0 … %lld",
+                                 (long long)chosen, (long long)classes - 1);
         lw_value row = lw_equal(g, lw_iota(g, classes), lw_scalar(g, (double)chosen));
-        labels = lw_broadcast(g, lw_reshape(g, row, LW_SHAPE(1, classes)), LW_SHAPE(lw_dim(g, z, 0), classes));
+        labels =
+            lw_broadcast(g, lw_reshape(g, row, LW_SHAPE(1, classes)), LW_SHAPE(lw_dim(g, z, 0), classes));
     }
     if (n->layout == PGGAN_GENFORCE) /* which normalises the latent alone first, then both */
         z = pixel_norm(g, z);
@@ -48,7 +49,8 @@ static int64_t width(const network *n, int block)
 
 static pggan_layer layer_at(const network *n, int number)
 {
-    return (pggan_layer){n->layout, number, .fused = n->fused && number >= 2 && number % 2 == 0, .blocks = n->blocks};
+    return (pggan_layer){n->layout, number, .fused = n->fused && number >= 2 && number % 2 == 0,
+                         .blocks = n->blocks};
 }
 
 /* [N, in] -> [N, out, 4, 4], before the activation */
@@ -79,7 +81,8 @@ static lw_value apply_layer(const network *n, lw_value x, int number, bool skip)
     else if (layer.fused)
         x = lw_conv_transpose2d(g, x, k.weight, .stride = 2, .padding = 1, .bias = k.bias);
     else
-        x = lw_conv2d(g, number % 2 ? x : lw_upsample_nearest2d(g, x, 2), k.weight, .padding = 1, .bias = k.bias);
+        x = lw_conv2d(g, number % 2 ? x : lw_upsample_nearest2d(g, x, 2), k.weight, .padding = 1,
+                      .bias = k.bias);
     if (pggan_is_zoo(n->layout) && number >= 2)
         x = lw_tap(g, x, "scale%d_conv%d_preact", block - 1, number % 2);
     return lw_tap(g, lw_leaky_relu(g, x, n->leak), "layer%d", number);
@@ -93,14 +96,15 @@ static lw_value to_rgb(const network *n, lw_value x, int block)
     return lw_is_null(x) ? x : lw_conv2d(n->g, pixel_norm(n->g, x), k.weight, .bias = k.bias);
 }
 
-/* Weight of a block's own image against the enlarged one of the block below: 1 up to its level of detail, then
- * falling to 0 within one level. pytorch_GAN_zoo's alpha is the same with lod = alpha. */
+/* Weight of a block's own image against the enlarged one of the block below: 1 up to its level of detail,
+ * then falling to 0 within one level. pytorch_GAN_zoo's alpha is the same with lod = alpha. */
 static double own_share(double lod, int level)
 {
     return fmin(fmax(level + 1 - lod, 0), 1);
 }
 
-/* image of the blocks below [N, channels, s/2, s/2] (null at first), x [N, width, s, s] -> [N, channels, s, s] */
+/* image of the blocks below [N, channels, s/2, s/2] (null at first), x [N, width, s, s] -> [N, channels, s,
+ * s] */
 static lw_value add_level(const network *n, lw_value image, lw_value x, int block, double lod)
 {
     lw_graph *g = n->g;
@@ -120,15 +124,24 @@ static lw_value add_level(const network *n, lw_value image, lw_value x, int bloc
 
 lw_value pggan_synthesize(lw_graph *g, const lw_args *args, lw_value z)
 {
-    network n = {g, args, pggan_layout_of(args), lw_list_count(args, "widths"), lw_bool(args, "fused"),
-                 lw_bool(args, "scaled"), lw_float(args, "leak")};
+    network n = {g,
+                 args,
+                 pggan_layout_of(args),
+                 lw_list_count(args, "widths"),
+                 lw_bool(args, "fused"),
+                 lw_bool(args, "scaled"),
+                 lw_float(args, "leak")};
     double lod = lw_is_set(args, "lod") ? lw_float(args, "lod") : 0;
     if (lod > n.blocks - 1)
-        return lw_graph_fail(g, LW_INVALID, "lod %g is more than the %d doublings of this model", lod, n.blocks - 1);
+        return lw_graph_fail(g, LW_INVALID, "lod %g is more than the %d doublings of this model", lod,
+                             n.blocks - 1);
     if (n.layout == PGGAN_DISCOVERY && lod > 0)
-        return lw_graph_fail(g, LW_UNSUPPORTED, "lod %g needs the toRGB layers of smaller images, which these weights "
-                                                "(layout discovery) do not have", lod);
-    if (n.layout == PGGAN_INTERFACEGAN) /* which does not blend: the finest level that is at least partly grown */
+        return lw_graph_fail(g, LW_UNSUPPORTED,
+                             "lod %g needs the toRGB layers of smaller images, which these weights "
+                             "(layout discovery) do not have",
+                             lod);
+    if (n.layout ==
+        PGGAN_INTERFACEGAN) /* which does not blend: the finest level that is at least partly grown */
         lod = floor(lod);
     if (lw_has_weight(g, "lod")) /* kept with the weights; detect has read it */
         lw_buffer(g, LW_SCALAR, lw_init_constant(0), "lod");

@@ -127,6 +127,13 @@ LW_API lw_status lw_args_set_text(lw_args *args, const char *key, const char *va
 typedef struct lw_weights lw_weights;
 LW_API bool lw_weights_shape(const lw_weights *weights, lw_shape *shape, const char *name, ...) LW_PRINTF(3, 4);
 LW_API const char *lw_weights_metadata(const lw_weights *weights, const char *key);
+/* The value of a tensor of one element; false where there is none. */
+LW_API bool lw_weights_number(const lw_weights *weights, double *value, const char *name, ...) LW_PRINTF(3, 4);
+/* The constructor arguments in the metadata "config" (a JSON object, written by `latentwalk import`) under
+ * `key`; "a.b" looks into the object "a", "a.2" into the array "a". Booleans are numbers 0 and 1. False where
+ * there is no such number, or no such text that fits into `size` bytes. */
+LW_API bool lw_weights_config_number(const lw_weights *weights, const char *key, double *value);
+LW_API bool lw_weights_config_text(const lw_weights *weights, const char *key, char *text, size_t size);
 
 /* Named sizes of a model: fill with lw_dims_set(dims, "z_dim", 100). */
 typedef struct lw_dims lw_dims;

@@ -198,6 +198,17 @@ lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const
     return image;
 }
 
+lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w)
+{
+    const lwi_part *part = part_of(g, model, LW_PART_GENERATOR);
+    if (!part)
+        return (lw_value){0};
+    push(g, part, &(lw_build_options){.size = sizeof(lw_build_options)});
+    w = truncate_inside(g, part, w);
+    lw_scope_pop(g);
+    return w;
+}
+
 static lw_value apply_part(lw_graph *g, lw_model *model, lw_part which, lw_value x,
                            const lw_build_options *given)
 {

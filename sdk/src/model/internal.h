@@ -37,7 +37,7 @@ struct lw_model {
 
 /* A store seen through a prefix. */
 struct lw_weights {
-    const lw_store *store;
+    lw_store *store;
     const char *prefix;
 };
 

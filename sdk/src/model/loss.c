@@ -60,7 +60,7 @@ lw_value lwi_loss_build(lw_graph *g, const lw_plugin *plugin, const lw_args *arg
     own.args = args;
     if (!check_needs(g, plugin, &own))
         return (lw_value){0};
-    lw_scope_push(g, &(lw_scope){.plugin = lwi_plugin_id(plugin)});
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope), .plugin = lwi_plugin_id(plugin)});
     lw_value loss = ((const lw_loss *)plugin->functions)->build(g, args, &own);
     lw_scope_pop(g);
     if (lw_is_null(loss))

@@ -33,6 +33,9 @@ lw_store *lwi_model_pack(lw_model *model);
 /* "generator/dcgan" as a shipped file's metadata name it; false when they do not. `id`: LWI_ID_BYTES. */
 bool lwi_store_uses(const lw_store *store, lw_part part, char *id);
 
+/* What lw_generate does between map and synthesize: w [N, w_dim] -> w or w+ as the generator's arguments truncate. */
+lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w);
+
 /* Drops the programs compiled for lw_model_images (before their device closes). */
 void lwi_model_drop_programs(lw_model *model);
 

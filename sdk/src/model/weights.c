@@ -46,7 +46,7 @@ static bool any_under(const lw_store *store, const char *prefix)
 
 /* LW_OK with part->args filled in; LW_UNSUPPORTED where the tensors under this prefix are not the plugin's.
  */
-static lw_status try_prefix(lwi_part *part, lw_part which, const lw_store *weights, const char *prefix)
+static lw_status try_prefix(lwi_part *part, lw_part which, lw_store *weights, const char *prefix)
 {
     if (!any_under(weights, prefix))
         return LW_UNSUPPORTED;
@@ -89,7 +89,7 @@ static lw_status nothing_found(const lwi_part *part, const lw_store *weights, co
 
 /* The prefix under which the plugin recognises its tensors. A shipped file says so itself; then come the
  * plugin's own prefixes. */
-static lw_status choose_prefix(lwi_part *part, lw_part which, const lw_store *weights, const char *given,
+static lw_status choose_prefix(lwi_part *part, lw_part which, lw_store *weights, const char *given,
                                const char **chosen)
 {
     enum { MOST = 32 };
@@ -192,12 +192,23 @@ static lw_status check_weights(const lwi_part *part, lw_part which, const char *
     return status;
 }
 
+/* Without a prefix, a file's other parts ("D.blocks.0…" beside a bare generator) are not the part's. */
+static bool of_another_part(const char *name, lw_part which, const char *prefix)
+{
+    for (int i = 0; !*prefix && i < LWI_PART_COUNT; i++) {
+        const char *other = lwi_part_prefix((lw_part)i);
+        if (i != (int)which && strncmp(name, other, strlen(other)) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Copies the part's tensors, without what is ignored: a store saved again holds what is used. */
-static lw_status copy_tensors(lw_store *to, lw_store *from, const char *prefix)
+static lw_status copy_tensors(lw_store *to, lw_store *from, lw_part which, const char *prefix)
 {
     for (size_t i = 0; i < lw_store_count(from); i++) {
         const char *name = lw_store_name(from, i);
-        if (strncmp(name, prefix, strlen(prefix)) != 0 || ignored(name))
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || ignored(name) || of_another_part(name, which, prefix))
             continue;
         const lw_tensor *tensor = lw_store_get(from, name);
         if (!tensor)
@@ -214,6 +225,6 @@ lw_status lwi_part_load(lwi_part *part, lw_part which, lw_store *weights, const 
     part->store = lw_store_create();
     if (!part->store)
         return LW_MEMORY;
-    LW_TRY(copy_tensors(part->store, weights, prefix));
+    LW_TRY(copy_tensors(part->store, weights, which, prefix));
     return check_weights(part, which, prefix);
 }
