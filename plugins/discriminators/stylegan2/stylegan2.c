@@ -72,6 +72,8 @@ static lw_status find_config(const lw_weights *weights, lw_args *args)
                                            {"epilogue_kwargs.mbstd_group_size", "group"},
                                            {"mapping_kwargs.lr_multiplier", "mapping_lr"}};
     double value;
+    if (lw_weights_config_number(weights, "z_dim", &value)) /* the generator's arguments, not ours */
+        return LW_OK;
     for (int i = 0; i < 3; i++)
         if (lw_weights_config_number(weights, names[i][0], &value))
             LW_TRY(sg2_found(args, names[i][1], value));

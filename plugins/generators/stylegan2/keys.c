@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const sg2_layouts[] = {"nvidia", "rosinality", "genforce", "tf", NULL};
+const char *const sg2_layouts[] = {"nvidia", "rosinality", "genforce", NULL};
 
 static const sg2_keys table[] = {
     {.layout = "nvidia",
@@ -48,22 +48,6 @@ static const sg2_keys table[] = {
      .flipped = true,
      .plus_one = true,
      .constant4 = true},
-    {.layout = "tf",
-     .weight = "/weight",
-     .bias = "/bias",
-     .style_weight = "/mod_weight",
-     .style_bias = "/mod_bias",
-     .strength = "/noise_strength",
-     .dense_weight = "mapping/Dense%d/weight",
-     .dense_bias = "mapping/Dense%d/bias",
-     .label = "mapping/LabelConcat/weight",
-     .mean = "dlatent_avg",
-     .constant = "synthesis/4x4/Const/const",
-     .scaled = true,
-     .flipped = true,
-     .plus_one = true,
-     .columns = true,
-     .constant4 = true},
 };
 
 const sg2_keys *sg2_keys_at(int number)
@@ -91,11 +75,6 @@ const char *sg2_layer_name(const sg2_keys *keys, int layer, char *name)
         snprintf(name, SG2_NAME, "synthesis.b%d.conv%d", side, odd ? 0 : 1);
     else if (is(keys, "genforce"))
         snprintf(name, SG2_NAME, "synthesis.layer%d", layer);
-    else if (is(keys, "tf"))
-        snprintf(name, SG2_NAME, "synthesis/%dx%d/%s", side, side,
-                 odd     ? "Conv0_up"
-                 : layer ? "Conv1"
-                         : "Conv");
     else if (layer == 0)
         snprintf(name, SG2_NAME, "conv1");
     else
@@ -110,8 +89,6 @@ const char *sg2_rgb_name(const sg2_keys *keys, int block, char *name)
         snprintf(name, SG2_NAME, "synthesis.b%d.torgb", side);
     else if (is(keys, "genforce"))
         snprintf(name, SG2_NAME, "synthesis.output%d", block);
-    else if (is(keys, "tf"))
-        snprintf(name, SG2_NAME, "synthesis/%dx%d/ToRGB", side, side);
     else if (block == 0)
         snprintf(name, SG2_NAME, "to_rgb1");
     else
@@ -119,13 +96,9 @@ const char *sg2_rgb_name(const sg2_keys *keys, int block, char *name)
     return name;
 }
 
-const char *sg2_skip_name(const sg2_keys *keys, int block, char *name)
+const char *sg2_skip_name(int block, char *name)
 {
-    int side = 4 << block;
-    if (is(keys, "tf"))
-        snprintf(name, SG2_NAME, "synthesis/%dx%d/Skip/weight", side, side);
-    else
-        snprintf(name, SG2_NAME, "synthesis.b%d.skip.weight", side);
+    snprintf(name, SG2_NAME, "synthesis.b%d.skip", 4 << block);
     return name;
 }
 
@@ -133,8 +106,6 @@ const char *sg2_noise_name(const sg2_keys *keys, int layer, char *name)
 {
     if (is(keys, "rosinality"))
         snprintf(name, SG2_NAME, "noises.noise_%d", layer);
-    else if (is(keys, "tf"))
-        snprintf(name, SG2_NAME, "synthesis/noise%d", layer);
     else if (is(keys, "genforce"))
         snprintf(name, SG2_NAME, "synthesis.layer%d.noise", layer);
     else
@@ -152,7 +123,7 @@ const char *sg2_dense_name(const sg2_keys *keys, int number, bool bias, char *na
 
 int64_t sg2_outputs(const sg2_keys *keys, lw_shape shape)
 {
-    return shape.dim[keys->columns ? 3 : keys->leading ? 1 : 0];
+    return shape.dim[keys->leading ? 1 : 0];
 }
 
 /* [O, I, k, k], mirrored in both directions */
@@ -164,12 +135,8 @@ static lw_value mirrored(lw_graph *g, lw_value w, int k)
 lw_value sg2_kernel(lw_graph *g, const sg2_keys *keys, const char *name, int64_t out, int64_t in, int k,
                     bool up)
 {
-    lw_shape shape = keys->columns   ? LW_SHAPE(k, k, in, out)
-                     : keys->leading ? LW_SHAPE(1, out, in, k, k)
-                                     : LW_SHAPE(out, in, k, k);
+    lw_shape shape = keys->leading ? LW_SHAPE(1, out, in, k, k) : LW_SHAPE(out, in, k, k);
     lw_value w = lw_weight(g, shape, lw_init_normal(0, 1), "%s", name);
-    if (keys->columns)
-        w = lw_permute(g, w, (const int[]){3, 2, 0, 1});
     if (keys->leading)
         w = lw_reshape(g, w, LW_SHAPE(out, in, k, k));
     if (up && keys->flipped)

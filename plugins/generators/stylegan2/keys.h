@@ -18,7 +18,6 @@ typedef struct sg2_keys {
     bool flipped;   /* enlarging kernels are mirrored against NVIDIA's PyTorch */
     bool plus_one;  /* the stored style bias lacks the 1 */
     bool leading;   /* convolutions are [1, O, I, k, k] */
-    bool columns;   /* TensorFlow: convolutions [k, k, I, O], dense [I, O] */
     bool constant4; /* the constant is [1, C, 4, 4], the noise [1, 1, H, W]; otherwise [C, 4, 4] and [H, W] */
     int64_t strength_rank;
 } sg2_keys;
@@ -31,7 +30,7 @@ extern const char *const sg2_layouts[];
 /* Names into a buffer of SG2_NAME bytes, which is returned. */
 const char *sg2_layer_name(const sg2_keys *keys, int layer, char *name);
 const char *sg2_rgb_name(const sg2_keys *keys, int block, char *name);
-const char *sg2_skip_name(const sg2_keys *keys, int block, char *name); /* with ".weight" */
+const char *sg2_skip_name(int block, char *name); /* of the nvidia layout */
 const char *sg2_noise_name(const sg2_keys *keys, int layer, char *name);
 const char *sg2_dense_name(const sg2_keys *keys, int number, bool bias, char *name);
 

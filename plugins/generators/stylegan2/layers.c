@@ -20,10 +20,9 @@ lw_value sg2_linear(lw_graph *g, lw_value x, const sg2_dense *layer, const char 
 {
     int64_t in = lw_dim(g, x, 1);
     double lr = layer->lr > 0 ? layer->lr : 1;
-    lw_shape shape = layer->transposed ? LW_SHAPE(in, layer->out) : LW_SHAPE(layer->out, in);
-    lw_value w = lw_weight(g, shape, lw_init_normal(0, 1 / lr), "%s", weight);
+    lw_value w = lw_weight(g, LW_SHAPE(layer->out, in), lw_init_normal(0, 1 / lr), "%s", weight);
     lw_value b = lw_weight(g, LW_SHAPE(layer->out), lw_init_constant(layer->bias_start / lr), "%s", bias);
-    w = lw_affine(g, layer->transposed ? lw_transpose(g, w, 0, 1) : w, lr / sqrt((double)in), 0);
+    w = lw_affine(g, w, lr / sqrt((double)in), 0);
     return lw_linear(g, x, w, lw_affine(g, b, lr, 0));
 }
 
@@ -54,6 +53,22 @@ lw_value sg2_labels(lw_graph *g, const lw_args *args, int64_t count)
                              (long long)chosen, (long long)classes - 1);
     lw_value row = lw_equal(g, lw_iota(g, classes), lw_scalar(g, (double)chosen));
     return lw_broadcast(g, lw_reshape(g, row, LW_SHAPE(1, classes)), LW_SHAPE(count, classes));
+}
+
+lw_value sg2_draw(lw_graph *g, lw_value w, lw_value mean, double psi, int64_t cutoff, int64_t layers,
+                  bool repeat)
+{
+    int64_t n = lw_dim(g, w, 0), size = lw_dim(g, w, 1), each = size / (repeat ? 1 : layers),
+            kept = layers - cutoff;
+    lw_value near = lw_add(g, mean, lw_affine(g, lw_sub(g, w, mean), psi, 0));
+    if (kept <= 0)
+        return near;
+    lw_value first =
+        repeat ? lw_broadcast(g, lw_reshape(g, near, LW_SHAPE(n, 1, size)), LW_SHAPE(n, cutoff, size))
+               : lw_slice(g, near, 1, 0, cutoff * each, 1);
+    lw_value last = repeat ? lw_broadcast(g, lw_reshape(g, w, LW_SHAPE(n, 1, size)), LW_SHAPE(n, kept, size))
+                           : lw_slice(g, w, 1, cutoff * each, kept * each, 1);
+    return lw_concat(g, (const lw_value[]){first, last}, 2, 1);
 }
 
 lw_status sg2_found(lw_args *args, const char *key, double value)

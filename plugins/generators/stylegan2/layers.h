@@ -18,7 +18,6 @@ typedef struct sg2_dense {
     int64_t out;
     double lr;         /* 0 means 1 */
     double bias_start; /* of a fresh bias, as stored */
-    bool transposed;   /* the weight is stored [in, out] (TensorFlow) */
 } sg2_dense;
 lw_value sg2_linear(lw_graph *g, lw_value x, const sg2_dense *layer, const char *weight, const char *bias);
 
@@ -32,6 +31,12 @@ lw_value sg2_filter(lw_graph *g, lw_value x, int up, int down, int before, int a
 
 /* Labels [count, classes]: those of the model being built, or rows for the parameter `class`. */
 lw_value sg2_labels(lw_graph *g, const lw_args *args, int64_t count);
+
+/* w [N, w_dim] (where !repeat: one w_dim for each of `layers` layers, side by side) drawn to `mean` by `psi`
+ * in the first `cutoff` layers: -> like w, or [N, layers, w_dim] where w is one for all layers but only some
+ * are drawn. */
+lw_value sg2_draw(lw_graph *g, lw_value w, lw_value mean, double psi, int64_t cutoff, int64_t layers,
+                  bool repeat);
 
 /* A number that detect found, for a parameter that the user did not give. */
 lw_status sg2_found(lw_args *args, const char *key, double value);

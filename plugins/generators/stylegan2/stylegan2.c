@@ -62,7 +62,7 @@ static lw_status find_mapping(const lw_weights *weights, const sg2_keys *keys, l
 {
     char name[SG2_NAME];
     lw_shape first, last, label;
-    int layers = 0, in = keys->columns ? 0 : 1;
+    int layers = 0;
     while (layers < 64 && lw_weights_shape(weights, &last, "%s", sg2_dense_name(keys, layers, false, name)) &&
            last.rank == 2)
         layers++;
@@ -70,7 +70,7 @@ static lw_status find_mapping(const lw_weights *weights, const sg2_keys *keys, l
         !lw_weights_shape(weights, &last, "%s", sg2_dense_name(keys, layers - 1, false, name)))
         return lw_fail(LW_SHAPE, "the weights have no mapping network ('%s')",
                        sg2_dense_name(keys, 0, false, name));
-    int64_t z_dim = first.dim[in];
+    int64_t z_dim = first.dim[1];
     if (keys->label && lw_weights_shape(weights, &label, "%s", keys->label) && label.rank == 2) {
         z_dim = label.dim[1];
         LW_TRY(lw_args_set_int(args, "classes", label.dim[0]));
@@ -84,8 +84,8 @@ static lw_status find_mapping(const lw_weights *weights, const sg2_keys *keys, l
     LW_TRY(lw_args_set_int(args, "z_dim", z_dim));
     LW_TRY(lw_args_set_int(args, "w_dim", w_dim));
     LW_TRY(lw_args_set_int(args, "mapping_layers", layers));
-    LW_TRY(lw_args_set_text(args, "repeat_w", last.dim[1 - in] == w_dim ? "true" : "false"));
-    return layers > 1 ? lw_args_set_int(args, "mapping_width", first.dim[1 - in]) : LW_OK;
+    LW_TRY(lw_args_set_text(args, "repeat_w", last.dim[0] == w_dim ? "true" : "false"));
+    return layers > 1 ? lw_args_set_int(args, "mapping_width", first.dim[0]) : LW_OK;
 }
 
 /* What shapes cannot tell, by the names of the official constructors and of genforce's. */
@@ -120,11 +120,11 @@ static lw_status find_sizes(const lw_weights *weights, const sg2_keys *keys, lw_
         return lw_fail(LW_SHAPE, "the weights lack '%s%s' or '%s%s'", sg2_rgb_name(keys, blocks - 1, name),
                        keys->weight, sg2_layer_name(keys, 0, name), keys->style_weight);
     bool skip = lw_weights_shape(weights, NULL, "%s%s", sg2_rgb_name(keys, 0, name), keys->weight);
-    bool resnet = lw_weights_shape(weights, NULL, "%s", sg2_skip_name(keys, 1, name));
+    bool resnet = lw_weights_shape(weights, NULL, "%s.weight", sg2_skip_name(1, name));
     LW_TRY(sg2_set_widths(args, widths, blocks));
     LW_TRY(lw_args_set_int(args, "channels", sg2_outputs(keys, rgb)));
     LW_TRY(lw_args_set_text(args, "architecture", resnet ? "resnet" : skip ? "skip" : "orig"));
-    return find_mapping(weights, keys, args, shape.dim[keys->columns ? 0 : 1]);
+    return find_mapping(weights, keys, args, shape.dim[1]);
 }
 
 static lw_status detect(const lw_weights *weights, lw_args *args)
@@ -141,9 +141,10 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         LW_TRY(find_sizes(weights, keys, args));
         return find_config(weights, args);
     }
-    return lw_fail(LW_UNSUPPORTED,
-                   "no StyleGAN2 generator: neither synthesis.b4.const (NVIDIA), input.input (rosinality), "
-                   "synthesis.early_layer.const (genforce) nor synthesis/4x4/Const/const (TensorFlow)");
+    return lw_fail(
+        LW_UNSUPPORTED,
+        "no StyleGAN2 generator: neither synthesis.b4.const (NVIDIA), input.input (rosinality) nor "
+        "synthesis.early_layer.const (genforce)");
 }
 
 /* --- latents -------------------------------------------------------------------------------- */
@@ -198,8 +199,7 @@ static lw_value mapping(lw_graph *g, const lw_args *args, lw_value z)
     for (int i = 0; i < layers; i++) {
         char weight[SG2_NAME], bias[SG2_NAME];
         const sg2_dense layer = {.out = i + 1 < layers ? lw_int(args, "mapping_width") : w_dim,
-                                 .lr = lw_float(args, "mapping_lr"),
-                                 .transposed = keys->columns};
+                                 .lr = lw_float(args, "mapping_lr")};
         sg2_dense_name(keys, i, false, weight);
         sg2_dense_name(keys, i, true, bias);
         x = sg2_activate(g, sg2_linear(g, x, &layer, weight, bias), 1, 0);
@@ -231,7 +231,7 @@ static lw_value truncate(lw_graph *g, const lw_args *args, lw_value w)
 {
     const sg2_keys *keys = sg2_keys_of(lw_text(args, "layout"));
     double psi = lw_float(args, "truncation_psi");
-    int64_t layers = layer_count(args), n = lw_dim(g, w, 0), w_dim = lw_int(args, "w_dim");
+    int64_t layers = layer_count(args);
     int64_t cutoff = lw_is_set(args, "truncation_cutoff") ? lw_int(args, "truncation_cutoff") : layers;
     bool stored = strcmp(keys->layout, "rosinality") != 0 || lw_has_weight(g, "%s", keys->mean);
     lw_value mean = {0};
@@ -241,18 +241,7 @@ static lw_value truncate(lw_graph *g, const lw_args *args, lw_value w)
         return w;
     if (!stored)
         mean = mean_latent(g, args);
-    lw_value near = lw_add(g, mean, lw_affine(g, lw_sub(g, w, mean), psi, 0));
-    if (cutoff >= layers)
-        return near;
-    if (!lw_bool(args, "repeat_w")) {
-        lw_value parts[2] = {lw_slice(g, near, 1, 0, cutoff * w_dim, 1),
-                             lw_slice(g, w, 1, cutoff * w_dim, (layers - cutoff) * w_dim, 1)};
-        return lw_concat(g, parts, 2, 1);
-    }
-    lw_shape one = LW_SHAPE(n, 1, w_dim);
-    lw_value parts[2] = {lw_broadcast(g, lw_reshape(g, near, one), LW_SHAPE(n, cutoff, w_dim)),
-                         lw_broadcast(g, lw_reshape(g, w, one), LW_SHAPE(n, layers - cutoff, w_dim))};
-    return lw_concat(g, parts, 2, 1);
+    return sg2_draw(g, w, mean, psi, cutoff, layers, lw_bool(args, "repeat_w"));
 }
 
 /* w [N, w_dim] or w+ [N, num_ws, w_dim] -> image [N, channels, side, side]. */
@@ -270,7 +259,7 @@ static const lw_generator functions = {sizeof(lw_generator), detect, dims, map, 
 
 LW_PLUGIN(
     GENERATOR, "stylegan2", "1.0.0",
-    "StyleGAN2: modulated convolutions, three architectures, four key layouts",
+    "StyleGAN2: modulated convolutions, three architectures, three key layouts",
     .source =
         "Karras et al. 2020; NVlabs/stylegan2-ada-pytorch d72cc7d0, rosinality/stylegan2-pytorch bef283a1, "
         "genforce/sefa 0d160602",

@@ -46,7 +46,7 @@ static lw_value style(const net *n, const char *name, int w, int64_t count, int 
     char weight[SG2_NAME + 32], bias[SG2_NAME + 32];
     snprintf(weight, sizeof weight, "%s%s", name, keys->style_weight);
     snprintf(bias, sizeof bias, "%s%s", name, keys->style_bias);
-    const sg2_dense layer = {count, 1, keys->plus_one ? 0 : 1, keys->columns};
+    const sg2_dense layer = {count, 1, keys->plus_one ? 0 : 1};
     lw_value s = sg2_linear(n->g, w_of(n, w), &layer, weight, bias);
     return lw_tap(n->g, keys->plus_one ? lw_affine(n->g, s, 1, 1) : s, "style_b%d_%s", 4 << block, tap);
 }
@@ -139,13 +139,12 @@ static lw_value skip(const net *n, lw_value x, int block)
 {
     lw_graph *g = n->g;
     int64_t in = lw_dim(g, x, 1);
-    char name[SG2_NAME];
-    lw_value kernel =
-        sg2_kernel(g, n->keys, sg2_skip_name(n->keys, block, name), width(n, block), in, 1, false);
-    x = lw_conv2d(g, x, n->keys->scaled ? kernel : lw_affine(g, kernel, 1 / sqrt((double)in), 0));
-    snprintf(name, sizeof name, "synthesis.b%d.skip", 4 << block);
+    char name[SG2_NAME], weight[SG2_NAME + 32];
+    snprintf(weight, sizeof weight, "%s.weight", sg2_skip_name(block, name));
+    lw_value kernel = sg2_kernel(g, n->keys, weight, width(n, block), in, 1, false);
+    x = lw_conv2d(g, x, lw_affine(g, kernel, sqrt(0.5) / sqrt((double)in), 0));
     known(n, LW_SHAPE(4, 4), name, ".resample_filter");
-    return lw_affine(g, sg2_filter(g, x, 2, 1, 2, 1, 2), sqrt(0.5), 0);
+    return sg2_filter(g, x, 2, 1, 2, 1, 2);
 }
 
 /* Block `block`: x of half the side (the constant for block 0) -> [N, width, side, side]. */
