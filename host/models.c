@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint/checkpoint.h"
 #include "model/model.h"
 #include "pipeline.h"
 #include "plugin/args.h"
@@ -156,7 +157,7 @@ static lw_store *load_weights(lwh_pipeline *p, lwh_model *model, lw_part part, l
     for (int i = 0; i < (int)part; i++)
         if (loaded[i] && strcmp(model->parts[i].file, spec->file) == 0)
             return loaded[i];
-    loaded[part] = lw_store_load(spec->file);
+    loaded[part] = lwi_weights_load(spec->file);
     if (!loaded[part])
         lwh_report(p->diagnostics, spec->weights->place, NULL, "model '%s': %s", model->name,
                    lw_error_text());

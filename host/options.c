@@ -17,7 +17,11 @@ enum {
     SCHEMA = 32,
     DEVICES = 64,
     VERSION = 128,
-    ALL = 255
+    INSPECT = 256,
+    IMPORT = 512,
+    GENERATE = 1024,
+    VERIFY = 2048,
+    ALL = ~0
 };
 
 typedef struct option {
@@ -31,18 +35,39 @@ static const option options_table[] = {
      "change a value of the file, e.g. steps.walk.with.points=20 (repeatable);\n"
      "paths given here start at the current folder"},
     {"--seed", "N", RUN | CHECK, "the same as --set seed=N"},
-    {"--device", "WHICH", RUN, "cpu, gpu, a number as `latentwalk devices` lists it, or part of a name"},
-    {"--blas", "WHICH", RUN, "native, clblast or auto"},
+    {"--device", "WHICH", RUN | GENERATE | VERIFY, "cpu, gpu, a number as `latentwalk devices` lists it, or part of a name"},
+    {"--blas", "WHICH", RUN | GENERATE | VERIFY, "native, clblast or auto"},
+    {"--out", "FILE", IMPORT, "the .safetensors file to write (also -o FILE)"},
+    {"-o", "FILE", IMPORT, "the same as --out"},
+    {"--arch", "NAME", IMPORT,
+     "the plugin that must take it, e.g. generator/stylegan2; the default is any that recognises it"},
+    {"--network", "NAME", IMPORT, "only this network of the file, its tensors without the prefix NAME."},
     {"--out", "FOLDER", RUN, "the run folder; the default is runs/NAME-DATE-TIME"},
     {"--dry-run", NULL, RUN, "compute nothing; print each step's programs, peak memory and arithmetic"},
     {"--checkpoint-every", "SECONDS", RUN | RESUME, "how often a loop is saved; the default is 60"},
     {"--force", NULL, RESUME,
      "go on although plugins, weights or the device have changed (recorded in run.json)"},
-    {"--plugin-path", "FOLDERS", RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA,
+    {"--network", "FILE", GENERATE, "the network: any file `latentwalk inspect` reads"},
+    {"--arch", "NAME", GENERATE | VERIFY, "the generator plugin, e.g. generator/stylegan2; the default is detected"},
+    {"--with", "KEY=VALUE", GENERATE | VERIFY, "an argument of the generator plugin, e.g. truncation_cutoff=8 (repeatable)"},
+    {"--seeds", "LIST", GENERATE, "one image a seed, e.g. 0,1,4-6: z as numpy.random.RandomState(seed) draws it"},
+    {"--latents", "FILE", GENERATE, "instead of --seeds, latents from a .npy or .safetensors file"},
+    {"--space", "z|w|w+", GENERATE, "the space of --latents; the default is z"},
+    {"--trunc", "PSI", GENERATE, "truncation; 1 is none"},
+    {"--class", "N", GENERATE, "the class of a conditional network"},
+    {"--noise-mode", "MODE", GENERATE, "const, none or random"},
+    {"--outdir", "FOLDER", GENERATE, "where to write; the default is out"},
+    {"--save-tensors", "FILE", GENERATE, "also write z, w and the float images as .safetensors"},
+    {"--interpolate", "FILE", GENERATE,
+     "instead of images, a loop through the seeds' latents: OUTDIR/FILE, .webp, or .mp4 with ffmpeg"},
+    {"--frames", "N", GENERATE, "frames from one latent to the next; the default is 24"},
+    {"--fixture", "FOLDER", VERIFY, "config.json, weights and expected.safetensors of an official implementation"},
+    {"--weights", "FILE", VERIFY, "the weights in that folder; the default is weights.safetensors"},
+    {"--plugin-path", "FOLDERS", RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA | INSPECT | IMPORT | GENERATE | VERIFY,
      "look for plugins here first (colon separated), then in LATENTWALK_PLUGIN_PATH\n"
      "and the installation"},
-    {"--json", NULL, RUN | CHECK | RESUME | PLUGINS | DESCRIBE | DEVICES, "JSON on stdout, for programs"},
-    {"--quiet", NULL, RUN | RESUME, "no progress"},
+    {"--json", NULL, RUN | CHECK | RESUME | PLUGINS | DESCRIBE | DEVICES | INSPECT | IMPORT | GENERATE | VERIFY, "JSON on stdout, for programs"},
+    {"--quiet", NULL, RUN | RESUME | GENERATE, "no progress"},
     {"--help", NULL, ALL, "this text"},
 };
 
@@ -67,6 +92,20 @@ const lwh_command lwh_commands[] = {
     {"schema", NULL, "a JSON Schema of pipelines, for editors", lwh_cmd_schema,
      "  latentwalk schema > pipeline.schema.json\n"},
     {"devices", NULL, "list the OpenCL devices", lwh_cmd_devices, "  latentwalk devices\n"},
+    {"inspect", "FILE", "what a checkpoint holds, and which plugins take it", lwh_cmd_inspect,
+     "  latentwalk inspect network-snapshot-025000.pkl\n"
+     "  latentwalk inspect G_ema.pth --json\n"},
+    {"import", "FILE", "convert a checkpoint to .safetensors, without running anything in it", lwh_cmd_import,
+     "  latentwalk import ffhq.pkl -o ffhq.safetensors\n"
+     "  latentwalk import ffhq.pkl -o ffhq.safetensors --arch generator/stylegan2 --network G_ema\n"},
+    {"generate", NULL, "images of a network from seeds or latents", lwh_cmd_generate,
+     "  latentwalk generate --network ffhq.pkl --seeds 0,1,4-6 --trunc 0.7 --outdir out\n"
+     "  latentwalk generate --network biggan.pth --class 207 --seeds 0-9\n"
+     "  latentwalk generate --network ffhq.pkl --seeds 0,1,2 --interpolate walk.webp --frames 30\n"
+     "  latentwalk generate --network ffhq.pkl --latents w.npy --space w\n"},
+    {"verify", NULL, "compare a network with numbers of its official implementation", lwh_cmd_verify,
+     "  latentwalk verify --fixture fixtures/stylegan2\n"
+     "  latentwalk verify --fixture fixtures/stylegan2 --weights network-snapshot-000000.pkl --blas clblast\n"},
     {"version", NULL, "print the version", lwh_cmd_version, "  latentwalk version\n"},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -82,7 +121,7 @@ static int command_index(const char *name)
 
 static unsigned command_bit(int index)
 {
-    static const unsigned bits[] = {RUN, CHECK, RESUME, PLUGINS, DESCRIBE, SCHEMA, DEVICES, VERSION};
+    static const unsigned bits[] = {RUN, CHECK, RESUME, PLUGINS, DESCRIBE, SCHEMA, DEVICES, INSPECT, IMPORT, GENERATE, VERIFY, VERSION};
     return bits[index];
 }
 
@@ -176,12 +215,35 @@ static bool apply(lwh_options *options, const char *name, const char *value)
         return add_set(options, "device.select=", value);
     if (strcmp(name, "--blas") == 0)
         return add_set(options, "device.blas=", value);
+    if (strcmp(name, "--with") == 0)
+        return add_set(options, "with.", value);
+    if (strcmp(name, "--class") == 0)
+        return add_set(options, "with.class=", value);
+    if (strcmp(name, "--noise-mode") == 0)
+        return add_set(options, "with.noise_mode=", value);
     if (strcmp(name, "--checkpoint-every") == 0)
         return parse_seconds(options, value);
-    if (strcmp(name, "--out") == 0)
-        options->out = value;
-    else
-        options->plugin_path = value;
+    struct {
+        const char *name;
+        const char **text;
+    } texts[] = {{"--out", &options->out},
+                 {"-o", &options->out},
+                 {"--plugin-path", &options->plugin_path},
+                 {"--network", &options->network},
+                 {"--arch", &options->arch},
+                 {"--seeds", &options->seeds},
+                 {"--latents", &options->latents},
+                 {"--space", &options->space},
+                 {"--trunc", &options->trunc},
+                 {"--outdir", &options->outdir},
+                 {"--save-tensors", &options->save_tensors},
+                 {"--interpolate", &options->interpolate},
+                 {"--frames", &options->frames},
+                 {"--fixture", &options->fixture},
+                 {"--weights", &options->weights}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        if (strcmp(texts[i].name, name) == 0)
+            *texts[i].text = value;
     return true;
 }
 

@@ -16,6 +16,9 @@ typedef struct lwh_options {
     char *sets[LWH_MAX_SETS + 1]; /* PATH=VALUE, NULL-terminated; owned by lwh_main */
     int set_count;
     const char *out, *plugin_path;
+    const char *network, *arch, *seeds, *latents, *space, *trunc, *outdir, *save_tensors, *interpolate,
+        *frames;                    /* generate */
+    const char *fixture, *weights;  /* verify */
     double checkpoint_every; /* seconds */
     bool dry_run, json, quiet, force, help;
 } lwh_options;
@@ -39,6 +42,10 @@ int lwh_cmd_plugins(const lwh_options *options);
 int lwh_cmd_describe(const lwh_options *options);
 int lwh_cmd_schema(const lwh_options *options);
 int lwh_cmd_devices(const lwh_options *options);
+int lwh_cmd_inspect(const lwh_options *options);
+int lwh_cmd_import(const lwh_options *options);
+int lwh_cmd_generate(const lwh_options *options);
+int lwh_cmd_verify(const lwh_options *options);
 int lwh_cmd_version(const lwh_options *options);
 
 /* The whole program but its name. */

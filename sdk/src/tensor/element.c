@@ -38,6 +38,11 @@ size_t lwi_element_size(lwi_element element)
     return elements[element].size;
 }
 
+const char *lwi_element_name(lwi_element element)
+{
+    return elements[element].name;
+}
+
 /* `size` little-endian bytes as an unsigned number. */
 static uint64_t read_bits(const uint8_t *data, size_t size)
 {

@@ -31,6 +31,7 @@ typedef enum lwi_element {
 lwi_element lwi_element_named(const char *name);
 lwi_element lwi_element_of_kind(char kind, size_t size);
 size_t lwi_element_size(lwi_element element);
+const char *lwi_element_name(lwi_element element); /* "F32" */
 /* out[i] = (float)element i of `data`, which need not be aligned. */
 void lwi_element_to_float(lwi_element element, const uint8_t *data, size_t count, float *out);
 

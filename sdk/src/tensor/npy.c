@@ -238,6 +238,12 @@ lw_tensor *lwi_npy_parse(const uint8_t *data, size_t size, const char *name)
     return read_elements(&in, elements, size - (size_t)(elements - data));
 }
 
+lwi_element lwi_npy_element(const uint8_t *data, size_t size, const char *name)
+{
+    header in = {.name = name};
+    return find_header(&in, data, size) == LW_OK && read_dictionary(&in) == LW_OK ? in.element : LWI_ELEMENTS;
+}
+
 lw_tensor *lw_npy_load(const char *path)
 {
     uint8_t *data;

@@ -1,0 +1,24 @@
+/* detect.h — which generator and discriminator plugins take a file's weights. */
+#ifndef LWH_DETECT_H
+#define LWH_DETECT_H
+
+#include <jansson.h>
+
+#include "latentwalk/tensor.h"
+#include "plugin/registry.h"
+
+#define LWH_MOST_MATCHES 32
+
+typedef struct lwh_match {
+    char *id;             /* "generator/stylegan2" */
+    char *prefix;         /* of its tensors in the file */
+    json_t *args, *sizes; /* NULL where the tensors do not fit … */
+    char *problem;        /* … and why: missing, extra and misshaped ones together */
+} lwh_match;
+
+/* Tries every generator and discriminator plugin, or only `id`, with the prefixes it knows. How many matched,
+ * into `matches` (released with lwh_matches_free); -1 with an error. */
+int lwh_detect(lwi_registry *registry, lw_store *weights, const char *id, lwh_match *matches);
+void lwh_matches_free(lwh_match *matches, int count);
+
+#endif
