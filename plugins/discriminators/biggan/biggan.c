@@ -1,14 +1,16 @@
-/* biggan.c — BigGAN's projection discriminator (Brock et al. 2019; Miyato, Koyama 2018) as BigGAN-PyTorch builds it.
+/* biggan.c — BigGAN's projection discriminator (Brock et al. 2019; Miyato, Koyama 2018) as BigGAN-PyTorch
+ * builds it.
  *
- * image [N, 3, side, side] -> residual blocks that halve it, self-attention; features h = sum of pixels of ReLU;
- * score = linear(h) + embedding(class) . h. Every weight is spectrally normalised. */
+ * image [N, 3, side, side] -> residual blocks that halve it, self-attention; features h = sum of pixels of
+ * ReLU; score = linear(h) + embedding(class) . h. Every weight is spectrally normalised. */
 #include "layers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* BigGAN.py, D_arch: channels after block j in multiples of `ch`, and how many of the blocks halve the side. */
+/* BigGAN.py, D_arch: channels after block j in multiples of `ch`, and how many of the blocks halve the side.
+ */
 typedef struct arch {
     const char *resolution;
     int blocks, halving, out[7];
@@ -26,15 +28,20 @@ static const char *const resolutions[] = {"32", "64", "128", "256", NULL};
 static const lw_param params[] = {
     {"resolution", LW_PARAM_CHOICE, "px", "128", .choices = resolutions,
      .doc = "Side of the images, which fixes the channels of every block; found from the weights."},
-    {"ch", LW_PARAM_INT, "channels", "96", 1, 1024, .doc = "Width (D_ch; BigGAN-128: 96); found from the weights."},
+    {"ch", LW_PARAM_INT, "channels", "96", 1, 1024,
+     .doc = "Width (D_ch; BigGAN-128: 96); found from the weights."},
     {"wide", LW_PARAM_BOOL, NULL, "true",
-     .doc = "A block's first convolution already has the block's output channels (D_wide); found from the weights."},
+     .doc = "A block's first convolution already has the block's output channels (D_wide); found from the "
+            "weights."},
     {"classes", LW_PARAM_INT, NULL, "1000", 1, 100000, .doc = "Number of classes; found from the weights."},
-    {"class", LW_PARAM_INT, NULL, "0", 0, 99999, .doc = "The class of every image, where no labels are given."},
+    {"class", LW_PARAM_INT, NULL, "0", 0, 99999,
+     .doc = "The class of every image, where no labels are given."},
     {"attention", LW_PARAM_INTS, "block", "[0]", 0, 6,
-     .doc = "Blocks after which self-attention stands (BigGAN-128, D_attn 64: the first); found from the weights."},
+     .doc = "Blocks after which self-attention stands (BigGAN-128, D_attn 64: the first); found from the "
+            "weights."},
     {"spectral_norm", LW_PARAM_BOOL, NULL, "true",
-     .doc = "Weights are divided by one power step's estimate of their norm (D_param SN); found from the weights."},
+     .doc = "Weights are divided by one power step's estimate of their norm (D_param SN); found from the "
+            "weights."},
 };
 
 static const arch *arch_of(const lw_args *args)
@@ -72,11 +79,12 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     int blocks = 0;
     while (blocks < 9 && lw_weights_shape(weights, NULL, "blocks.%d.0.conv2.weight", blocks))
         blocks++;
-    if (blocks < 4 || blocks > 7 || !lw_weights_shape(weights, &linear, "linear.weight") || linear.rank != 2 ||
-        linear.dim[0] != 1 || !lw_weights_shape(weights, &embed, "embed.weight") || embed.rank != 2 ||
-        !lw_weights_shape(weights, &conv, "blocks.1.0.conv1.weight") || conv.rank != 4)
-        return lw_fail(LW_UNSUPPORTED, "no BigGAN discriminator: no linear.weight [1, C], embed.weight and four to seven "
-                                       "blocks.N.0.conv2.weight (BigGAN-PyTorch)");
+    if (blocks < 4 || blocks > 7 || !lw_weights_shape(weights, &linear, "linear.weight") ||
+        linear.rank != 2 || linear.dim[0] != 1 || !lw_weights_shape(weights, &embed, "embed.weight") ||
+        embed.rank != 2 || !lw_weights_shape(weights, &conv, "blocks.1.0.conv1.weight") || conv.rank != 4)
+        return lw_fail(LW_UNSUPPORTED,
+                       "no BigGAN discriminator: no linear.weight [1, C], embed.weight and four to seven "
+                       "blocks.N.0.conv2.weight (BigGAN-PyTorch)");
     const arch *a = &archs[blocks - 4];
     LW_TRY(lw_args_set_text(args, "resolution", a->resolution));
     LW_TRY(lw_args_set_int(args, "ch", linear.dim[1] / a->out[blocks - 1]));
@@ -85,14 +93,16 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     bool narrow = growing ? conv.dim[0] == conv.dim[1]
                           : lw_weights_shape(weights, &conv, "blocks.0.0.conv1.weight") && conv.dim[0] == 3;
     LW_TRY(lw_args_set_text(args, "wide", narrow ? "false" : "true"));
-    LW_TRY(lw_args_set_text(args, "spectral_norm", lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
+    LW_TRY(lw_args_set_text(args, "spectral_norm",
+                            lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
     return set_attention(weights, args, blocks);
 }
 
 /* --- the network ---------------------------------------------------------------------------- */
 
-/* layers.py, DBlock: x [N, C, H, W] -> [N, channels, H or H/2, ..]. The first block takes the image as it is; its
- * shortcut halves before its 1x1 convolution, the others' after. (The two commute; the first order is cheaper.) */
+/* layers.py, DBlock: x [N, C, H, W] -> [N, channels, H or H/2, ..]. The first block takes the image as it is;
+ * its shortcut halves before its 1x1 convolution, the others' after. (The two commute; the first order is
+ * cheaper.) */
 static lw_value block(lw_graph *g, const lw_args *args, lw_value x, int64_t channels, bool halve, int j)
 {
     bool spectral = lw_bool(args, "spectral_norm");
@@ -148,6 +158,7 @@ static const char *const provides[] = {"discriminator", NULL};
 static const char *const prefixes[] = {"D.", "", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 
-LW_PLUGIN(DISCRIMINATOR, "biggan", "1.0.0", "BigGAN's projection discriminator: residual blocks, self-attention",
+LW_PLUGIN(DISCRIMINATOR, "biggan", "1.0.0",
+          "BigGAN's projection discriminator: residual blocks, self-attention",
           .source = "Brock, Donahue, Simonyan 2019; ajbrock/BigGAN-PyTorch 98459431 (BigGAN.py, layers.py)",
           LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

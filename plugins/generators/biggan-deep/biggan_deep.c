@@ -1,8 +1,8 @@
 /* biggan_deep.c — BigGAN-deep's generator (Brock, Donahue, Simonyan 2019) as HuggingFace's port builds it.
  *
- * (z, class embedding) -> [N, 16C, 4, 4]; bottleneck blocks, some doubling the side, each of their batch norms
- * conditioned on (z, class embedding); self-attention before one of them; batch norm, ReLU, convolution, tanh. The
- * running statistics are stored for several truncations of z and interpolated. */
+ * (z, class embedding) -> [N, 16C, 4, 4]; bottleneck blocks, some doubling the side, each of their batch
+ * norms conditioned on (z, class embedding); self-attention before one of them; batch norm, ReLU,
+ * convolution, tanh. The running statistics are stored for several truncations of z and interpolated. */
 #include "layers.h"
 #include "sizes.h"
 
@@ -12,16 +12,22 @@
 
 static const lw_param params[] = {
     {"z_dim", LW_PARAM_INT, NULL, "128", 1, 8192, NULL, "Size of the latent; found from the weights."},
-    {"class_embed_dim", LW_PARAM_INT, NULL, "128", 1, 8192, NULL, "Size of the class embedding; found from the weights."},
+    {"class_embed_dim", LW_PARAM_INT, NULL, "128", 1, 8192, NULL,
+     "Size of the class embedding; found from the weights."},
     {"classes", LW_PARAM_INT, NULL, "1000", 1, 100000, NULL, "Number of classes; found from the weights."},
-    {"class", LW_PARAM_INT, NULL, "0", 0, 99999, NULL, "The class of every image, where no labels are given."},
-    {"channel_width", LW_PARAM_INT, "channels", "128", 1, 1024, NULL, "Width of the last block; found from the weights."},
+    {"class", LW_PARAM_INT, NULL, "0", 0, 99999, NULL,
+     "The class of every image, where no labels are given."},
+    {"channel_width", LW_PARAM_INT, "channels", "128", 1, 1024, NULL,
+     "Width of the last block; found from the weights."},
     {"multiples", LW_PARAM_INTS, NULL, "[16, 16, 16, 8, 8, 4, 4, 2, 2, 1]", 1, 64, NULL,
-     "Channels after each block, in multiples of channel_width (default: BigGAN-deep-128); found from the weights."},
+     "Channels after each block, in multiples of channel_width (default: BigGAN-deep-128); found from the "
+     "weights."},
     {"upsample", LW_PARAM_INTS, NULL, "[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]", 0, 1, NULL,
-     "Which blocks double the side. No weight tells: taken from constructor arguments (`layers`), else every second."},
+     "Which blocks double the side. No weight tells: taken from constructor arguments (`layers`), else every "
+     "second."},
     {"attention_layer_position", LW_PARAM_INT, "layer", "8", -1, 64, NULL,
-     "Place of the self-attention among the layers, -1 for none (default: BigGAN-deep-128); found from the weights."},
+     "Place of the self-attention among the layers, -1 for none (default: BigGAN-deep-128); found from the "
+     "weights."},
     {"n_stats", LW_PARAM_INT, NULL, "51", 2, 1001, NULL,
      "Truncations, evenly from 0 to 1, that the weights have statistics for; found from the weights."},
     {"truncation", LW_PARAM_FLOAT, NULL, "1", 0, 1, NULL,
@@ -51,7 +57,8 @@ static lw_value spectral(lw_graph *g, lw_shape shape, const char *name)
     lw_value matrix = lw_flatten(g, weight, 1);
     lw_value u = lw_buffer(g, LW_SHAPE(shape.dim[0]), lw_init_normal(0, 1), "%s.weight_u", name);
     lw_value v = lw_buffer(g, LW_SHAPE(lw_dim(g, matrix, 1)), lw_init_normal(0, 1), "%s.weight_v", name);
-    lw_value sigma = lw_matmul(g, lw_reshape(g, u, LW_SHAPE(1, -1)), lw_matmul(g, matrix, lw_reshape(g, v, LW_SHAPE(-1, 1))));
+    lw_value sigma = lw_matmul(g, lw_reshape(g, u, LW_SHAPE(1, -1)),
+                               lw_matmul(g, matrix, lw_reshape(g, v, LW_SHAPE(-1, 1))));
     return lw_div(g, weight, lw_reshape(g, sigma, LW_SCALAR));
 }
 
@@ -62,7 +69,8 @@ static lw_value per_channel(lw_graph *g, lw_value condition, int64_t channels, c
     return lw_unflatten(g, lw_linear(g, condition, spectral(g, shape, name), (lw_value){0}), 1, 1);
 }
 
-static lw_value convolve(lw_graph *g, lw_value x, int64_t channels, int kernel, const char *name, const char *tap)
+static lw_value convolve(lw_graph *g, lw_value x, int64_t channels, int kernel, const char *name,
+                         const char *tap)
 {
     lw_value weight = spectral(g, LW_SHAPE(channels, lw_dim(g, x, 1), kernel, kernel), name);
     lw_value bias = lw_weight(g, LW_SHAPE(channels), lw_init_constant(0), "%s.bias", name);
@@ -71,8 +79,9 @@ static lw_value convolve(lw_graph *g, lw_value x, int64_t channels, int kernel, 
 
 /* --- batch norm ----------------------------------------------------------------------------- */
 
-/* NAME [n_stats, C] at the truncation, [1, C, 1, 1]. As in the port, the lower entry is weighted with the fraction
- * (not with its complement), and the place is truncation / step in floating point: 0.58 falls to entry 28. */
+/* NAME [n_stats, C] at the truncation, [1, C, 1, 1]. As in the port, the lower entry is weighted with the
+ * fraction (not with its complement), and the place is truncation / step in floating point: 0.58 falls to
+ * entry 28. */
 static lw_value statistic(lw_graph *g, const lw_args *args, int64_t channels, double start, const char *name)
 {
     int64_t count = lw_int(args, "n_stats");
@@ -81,11 +90,14 @@ static lw_value statistic(lw_graph *g, const lw_args *args, int64_t channels, do
     lw_value all = lw_buffer(g, LW_SHAPE(count, channels), lw_init_constant(start), "%s", name);
     lw_value chosen = lw_slice(g, all, 0, lower, 1, 1);
     if (fraction != 0)
-        chosen = lw_add(g, lw_affine(g, chosen, fraction, 0), lw_affine(g, lw_slice(g, all, 0, upper, 1, 1), 1 - fraction, 0));
+        chosen = lw_add(g, lw_affine(g, chosen, fraction, 0),
+                        lw_affine(g, lw_slice(g, all, 0, upper, 1, 1), 1 - fraction, 0));
     return lw_unflatten(g, chosen, 1, 1);
 }
 
-/* BigGANBatchNorm: x [N, C, H, W]; condition [N, D], or null for the last one, which has gains of its own. */
+/* BigGANBatchNorm: x [N, C, H, W]; condition [N, D], or null for the last one, which has gains of its own. In
+ * the port's order of operations: what stands at a ReLU's kink then falls to the same side, and gradients
+ * agree. */
 static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, const char *name)
 {
     int64_t channels = lw_dim(g, x, 1);
@@ -104,19 +116,22 @@ static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value
         snprintf(part, sizeof part, "%s.offset", name);
         bias = per_channel(g, condition, channels, part);
     }
-    lw_value centred = lw_div(g, lw_sub(g, x, mean), lw_sqrt(g, lw_affine(g, variance, 1, lw_float(args, "eps"))));
+    lw_value centred =
+        lw_div(g, lw_sub(g, x, mean), lw_sqrt(g, lw_affine(g, variance, 1, lw_float(args, "eps"))));
     return lw_add(g, lw_mul(g, centred, gain), bias);
 }
 
 /* --- the network ---------------------------------------------------------------------------- */
 
 /* GenBlock: x [N, C, H, W] -> [N, channels, H or 2H, ..]; a quarter of C between. */
-static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, int64_t channels, bool up, int layer)
+static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, int64_t channels,
+                      bool up, int layer)
 {
     int64_t in = lw_dim(g, x, 1), middle = in / 4;
     lw_value h = x;
     if (channels != in && channels != in / 2)
-        return lw_graph_fail(g, LW_SHAPE, "layer %d: a block keeps its %lld channels or halves them; it cannot make %lld",
+        return lw_graph_fail(g, LW_SHAPE,
+                             "layer %d: a block keeps its %lld channels or halves them; it cannot make %lld",
                              layer, (long long)in, (long long)channels);
     for (int k = 0; k < 4; k++) {
         char name[64], tap[32];
@@ -183,7 +198,11 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     int blocks = lw_list_count(args, "multiples");
     int64_t width = lw_int(args, "channel_width"), attention = lw_int(args, "attention_layer_position");
     if (lw_list_count(args, "upsample") != blocks)
-        return lw_graph_fail(g, LW_INVALID, "`upsample` has %d entries for %d blocks", lw_list_count(args, "upsample"), blocks);
+        return lw_graph_fail(g, LW_INVALID, "`upsample` has %d entries for %d blocks",
+                             lw_list_count(args, "upsample"), blocks);
+    if (blocks == 0 || lw_list_int(args, "multiples", blocks - 1) != 1)
+        return lw_graph_fail(g, LW_INVALID,
+                             "`multiples` must end with 1: the last block has channel_width channels");
     lw_value condition = condition_on(g, args, z);
     lw_value h = begin(g, condition, 16 * width);
     for (int i = 0, layer = 0; i < blocks; i++, layer++) {
@@ -200,6 +219,7 @@ static const char *const provides[] = {"synthesize", "truncated-z", NULL};
 static const char *const prefixes[] = {"G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), deep_detect, dims, NULL, synthesize, NULL};
 
-LW_PLUGIN(GENERATOR, "biggan-deep", "1.0.0", "BigGAN-deep: class-conditional bottleneck blocks, self-attention",
-          .source = "Brock, Donahue, Simonyan 2019; huggingface/pytorch-pretrained-BigGAN 1e18aed2 (model.py)",
-          LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);
+LW_PLUGIN(
+    GENERATOR, "biggan-deep", "1.0.0", "BigGAN-deep: class-conditional bottleneck blocks, self-attention",
+    .source = "Brock, Donahue, Simonyan 2019; huggingface/pytorch-pretrained-BigGAN 1e18aed2 (model.py)",
+    LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

@@ -67,9 +67,10 @@ lw_status deep_detect(const lw_weights *weights, lw_args *args)
         !lw_weights_shape(weights, &first, "generator.gen_z.weight_orig") || first.rank != 2 ||
         !lw_weights_shape(weights, &rgb, "generator.conv_to_rgb.weight_orig") || rgb.rank != 4 ||
         !lw_weights_shape(weights, &means, "generator.bn.running_means") || means.rank != 2)
-        return lw_fail(LW_UNSUPPORTED,
-                       "no BigGAN-deep generator: no embeddings.weight, generator.gen_z.weight_orig, "
-                       "generator.bn.running_means and generator.conv_to_rgb.weight_orig (pytorch-pretrained-BigGAN)");
+        return lw_fail(
+            LW_UNSUPPORTED,
+            "no BigGAN-deep generator: no embeddings.weight, generator.gen_z.weight_orig, "
+            "generator.bn.running_means and generator.conv_to_rgb.weight_orig (pytorch-pretrained-BigGAN)");
     LW_TRY(lw_args_set_int(args, "classes", embed.dim[1]));
     LW_TRY(lw_args_set_int(args, "class_embed_dim", embed.dim[0]));
     LW_TRY(lw_args_set_int(args, "z_dim", first.dim[1] - embed.dim[0]));

@@ -1,7 +1,7 @@
 /* biggan.c — BigGAN's generator (Brock, Donahue, Simonyan 2019) as BigGAN-PyTorch builds it.
  *
- * z [N, z_dim] -> chunks z_0 … z_B (one, where z is not hierarchical); z_0 -> [N, C, 4, 4]; block j, conditioned on
- * (class embedding, z_{j+1}), doubles the side; then batch norm, ReLU, convolution, tanh. */
+ * z [N, z_dim] -> chunks z_0 … z_B (one, where z is not hierarchical); z_0 -> [N, C, 4, 4]; block j,
+ * conditioned on (class embedding, z_{j+1}), doubles the side; then batch norm, ReLU, convolution, tanh. */
 #include "biggan.h"
 #include "layers.h"
 
@@ -15,25 +15,33 @@ static const char *const statistics[] = {"bn", "cross-replica", "mybn", NULL};
 static const lw_param params[] = {
     {"resolution", LW_PARAM_CHOICE, "px", "128", .choices = resolutions,
      .doc = "Side of the images, which fixes the channels of every block; found from the weights."},
-    {"ch", LW_PARAM_INT, "channels", "96", 1, 1024, .doc = "Width (G_ch; BigGAN-128: 96); found from the weights."},
+    {"ch", LW_PARAM_INT, "channels", "96", 1, 1024,
+     .doc = "Width (G_ch; BigGAN-128: 96); found from the weights."},
     {"z_dim", LW_PARAM_INT, NULL, "120", 1, 8192,
-     .doc = "Size of the latent (dim_z; BigGAN-128: 120); found from the weights. With `hier` cut to a multiple of "
+     .doc = "Size of the latent (dim_z; BigGAN-128: 120); found from the weights. With `hier` cut to a "
+            "multiple of "
             "the number of blocks and one."},
     {"classes", LW_PARAM_INT, NULL, "1000", 1, 100000, .doc = "Number of classes; found from the weights."},
-    {"class", LW_PARAM_INT, NULL, "0", 0, 99999, .doc = "The class of every image, where no labels are given."},
+    {"class", LW_PARAM_INT, NULL, "0", 0, 99999,
+     .doc = "The class of every image, where no labels are given."},
     {"hier", LW_PARAM_BOOL, NULL, "true",
      .doc = "z is cut into chunks, one for the first layer and one for each block (found from the weights)."},
     {"shared", LW_PARAM_BOOL, NULL, "true",
-     .doc = "One embedding of the classes for all blocks (G_shared), or tables of gains and biases in each; found."},
-    {"shared_dim", LW_PARAM_INT, NULL, "128", 1, 8192, .doc = "Size of the shared embedding; found from the weights."},
+     .doc = "One embedding of the classes for all blocks (G_shared), or tables of gains and biases in each; "
+            "found."},
+    {"shared_dim", LW_PARAM_INT, NULL, "128", 1, 8192,
+     .doc = "Size of the shared embedding; found from the weights."},
     {"attention", LW_PARAM_INTS, "px", "[64]", 8, 512,
      .doc = "Sizes of feature maps after which self-attention stands (G_attn); found from the weights."},
     {"spectral_norm", LW_PARAM_BOOL, NULL, "true",
-     .doc = "Weights are divided by one power step's estimate of their norm (G_param SN); found from the weights."},
+     .doc = "Weights are divided by one power step's estimate of their norm (G_param SN); found from the "
+            "weights."},
     {"statistics", LW_PARAM_CHOICE, NULL, "bn", .choices = statistics,
-     .doc = "Whose keys batch norm has: BigGAN-PyTorch's bn, SyncBN2d (cross_replica) or myBN (mybn); found."},
+     .doc =
+         "Whose keys batch norm has: BigGAN-PyTorch's bn, SyncBN2d (cross_replica) or myBN (mybn); found."},
     {"bn_eps", LW_PARAM_FLOAT, NULL, "1e-5", 1e-12, 1,
-     .doc = "BN_eps of the blocks' batch norms (the script's default: 1e-5); taken from constructor arguments."},
+     .doc =
+         "BN_eps of the blocks' batch norms (the script's default: 1e-5); taken from constructor arguments."},
 };
 
 static void dims(const lw_args *args, lw_dims *dims)
@@ -59,8 +67,10 @@ static norm running(lw_graph *g, const lw_args *args, int64_t channels, const ch
     bool sync = strcmp(kind, "cross-replica") == 0, mine = strcmp(kind, "mybn") == 0;
     const char *prefix = sync || mine ? "bn." : "", *verb = sync ? "running" : "stored";
     lw_value mean = lw_buffer(g, LW_SHAPE(channels), lw_init_constant(0), "%s.%s%s_mean", name, prefix, verb);
-    lw_value variance = lw_buffer(g, LW_SHAPE(channels), lw_init_constant(1), "%s.%s%s_var", name, prefix, verb);
-    if (mine) { /* standing statistics are sums: the counter says of how many batches; 0 where there are none */
+    lw_value variance =
+        lw_buffer(g, LW_SHAPE(channels), lw_init_constant(1), "%s.%s%s_var", name, prefix, verb);
+    if (mine) { /* standing statistics are sums: the counter says of how many batches; 0 where there are none
+                 */
         lw_value counter = lw_buffer(g, LW_SHAPE(1), lw_init_constant(0), "%s.bn.accumulation_counter", name);
         counter = lw_maximum(g, counter, lw_scalar(g, 1));
         mean = lw_div(g, mean, counter);
@@ -69,7 +79,8 @@ static norm running(lw_graph *g, const lw_args *args, int64_t channels, const ch
     return (norm){lw_reshape(g, mean, LW_SHAPE(1, channels)), lw_reshape(g, variance, LW_SHAPE(1, channels))};
 }
 
-/* x [N, C, H, W], gain and bias [N or 1, C] -> (x - mean) / sqrt(variance + eps) * gain + bias */
+/* x [N, C, H, W] -> (x - mean) / sqrt(variance + eps) * gain + bias; gain and bias [1, C]. Folds into a
+ * convolution. */
 static lw_value normalize(lw_graph *g, lw_value x, norm n, double eps, lw_value gain, lw_value bias)
 {
     lw_value scale = lw_mul(g, lw_rsqrt(g, lw_affine(g, n.variance, 1, eps)), gain);
@@ -78,14 +89,15 @@ static lw_value normalize(lw_graph *g, lw_value x, norm n, double eps, lw_value 
 }
 
 /* y [N, condition] -> [N, C]: a linear layer, or without a shared embedding the rows of a table. */
-static lw_value per_class(lw_graph *g, const lw_args *args, lw_value y, int64_t channels, double start, const char *name)
+static lw_value per_class(lw_graph *g, const lw_args *args, lw_value y, int64_t channels, const char *name)
 {
     if (lw_bool(args, "shared"))
-        return lw_linear(g, y,
-                         biggan_weight(g, lw_bool(args, "spectral_norm"), LW_SHAPE(channels, lw_dim(g, y, 1)), name, NULL),
-                         (lw_value){0});
+        return lw_linear(
+            g, y,
+            biggan_weight(g, lw_bool(args, "spectral_norm"), LW_SHAPE(channels, lw_dim(g, y, 1)), name, NULL),
+            (lw_value){0});
     lw_shape shape = LW_SHAPE(lw_int(args, "classes"), channels);
-    return lw_matmul(g, y, lw_weight(g, shape, lw_init_normal(start, 0.02), "%s.weight", name));
+    return lw_matmul(g, y, lw_weight(g, shape, lw_init_normal(0, 0.02), "%s.weight", name));
 }
 
 /* layers.py, ccbn: x [N, C, H, W], y [N, condition] */
@@ -95,10 +107,11 @@ static lw_value conditional_norm(lw_graph *g, const lw_args *args, lw_value x, l
     int64_t channels = lw_dim(g, x, 1);
     norm n = running(g, args, channels, name);
     snprintf(full, sizeof full, "%s.gain", name);
-    lw_value gain = lw_affine(g, per_class(g, args, y, channels, 0, full), 1, 1);
+    lw_value gain = lw_affine(g, per_class(g, args, y, channels, full), 1, 1);
     snprintf(full, sizeof full, "%s.bias", name);
-    lw_value bias = per_class(g, args, y, channels, 0, full);
-    return normalize(g, x, n, lw_float(args, "bn_eps"), gain, bias);
+    lw_value bias = per_class(g, args, y, channels, full);
+    x = normalize(g, x, n, lw_float(args, "bn_eps"), lw_scalar(g, 1), lw_scalar(g, 0));
+    return lw_add(g, lw_mul(g, x, lw_unflatten(g, gain, 1, 1)), lw_unflatten(g, bias, 1, 1));
 }
 
 /* layers.py, bn: always with eps 1e-5 */
@@ -108,7 +121,8 @@ static lw_value output_norm(lw_graph *g, const lw_args *args, lw_value x)
     norm n = running(g, args, channels, "output_layer.0");
     lw_value gain = lw_weight(g, LW_SHAPE(channels), lw_init_constant(1), "output_layer.0.gain");
     lw_value bias = lw_weight(g, LW_SHAPE(channels), lw_init_constant(0), "output_layer.0.bias");
-    return normalize(g, x, n, 1e-5, lw_reshape(g, gain, LW_SHAPE(1, channels)), lw_reshape(g, bias, LW_SHAPE(1, channels)));
+    return normalize(g, x, n, 1e-5, lw_reshape(g, gain, LW_SHAPE(1, channels)),
+                     lw_reshape(g, bias, LW_SHAPE(1, channels)));
 }
 
 /* --- the network ---------------------------------------------------------------------------- */
@@ -147,7 +161,8 @@ static lw_value embed(lw_graph *g, const lw_args *args, lw_value labels)
     if (!lw_bool(args, "shared"))
         return labels;
     lw_shape shape = LW_SHAPE(lw_int(args, "classes"), lw_int(args, "shared_dim"));
-    return lw_tap(g, lw_matmul(g, labels, lw_weight(g, shape, lw_init_normal(0, 1), "shared.weight")), "y_embed");
+    return lw_tap(g, lw_matmul(g, labels, lw_weight(g, shape, lw_init_normal(0, 1), "shared.weight")),
+                  "y_embed");
 }
 
 /* z [N, z_dim] -> image [N, 3, side, side] in [-1, 1] */
@@ -159,8 +174,8 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     if (hier && !lw_bool(args, "shared"))
         return lw_graph_fail(g, LW_INVALID, "a hierarchical z needs a shared embedding to go with");
     if (chunk == 0)
-        return lw_graph_fail(g, LW_INVALID, "z_dim %lld is too small for %d chunks", (long long)lw_int(args, "z_dim"),
-                             arch->blocks + 1);
+        return lw_graph_fail(g, LW_INVALID, "z_dim %lld is too small for %d chunks",
+                             (long long)lw_int(args, "z_dim"), arch->blocks + 1);
     lw_value y = embed(g, args, biggan_labels(g, args, lw_dim(g, z, 0)));
     lw_value weight = biggan_weight(g, spectral, LW_SHAPE(first * 16, chunk), "linear", NULL);
     lw_value bias = lw_weight(g, LW_SHAPE(first * 16), lw_init_constant(0), "linear.bias");
@@ -185,6 +200,7 @@ static const char *const provides[] = {"synthesize", "truncated-z", NULL};
 static const char *const prefixes[] = {"G_ema.", "G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), biggan_detect, dims, NULL, synthesize, NULL};
 
-LW_PLUGIN(GENERATOR, "biggan", "1.0.0", "BigGAN: class-conditional residual blocks, hierarchical z, self-attention",
+LW_PLUGIN(GENERATOR, "biggan", "1.0.0",
+          "BigGAN: class-conditional residual blocks, hierarchical z, self-attention",
           .source = "Brock, Donahue, Simonyan 2019; ajbrock/BigGAN-PyTorch 98459431 (BigGAN.py, layers.py)",
           LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

@@ -62,11 +62,11 @@ static lw_value pooled(lw_graph *g, lw_value x)
 
 lw_value biggan_attend(lw_graph *g, lw_value x, const biggan_attention *w)
 {
-    lw_value query = lw_flatten(g, lw_conv2d(g, x, w->theta), 2);       /* [N, C/8, HW] */
-    lw_value key = pooled(g, lw_conv2d(g, x, w->phi));                  /* [N, C/8, HW/4] */
-    lw_value value = pooled(g, lw_conv2d(g, x, w->g));                  /* [N, C/2, HW/4] */
+    lw_value query = lw_flatten(g, lw_conv2d(g, x, w->theta), 2);                      /* [N, C/8, HW] */
+    lw_value key = pooled(g, lw_conv2d(g, x, w->phi));                                 /* [N, C/8, HW/4] */
+    lw_value value = pooled(g, lw_conv2d(g, x, w->g));                                 /* [N, C/2, HW/4] */
     lw_value beta = lw_softmax(g, lw_matmul(g, lw_transpose(g, query, 1, 2), key), 2); /* [N, HW, HW/4] */
-    lw_value seen = lw_matmul(g, value, lw_transpose(g, beta, 1, 2));   /* [N, C/2, HW] */
+    lw_value seen = lw_matmul(g, value, lw_transpose(g, beta, 1, 2));                  /* [N, C/2, HW] */
     seen = lw_unflatten(g, lw_flatten(g, seen, 1), lw_dim(g, x, 2), lw_dim(g, x, 3));
     return lw_add(g, lw_mul(g, lw_conv2d(g, seen, w->o), w->gamma), x);
 }

@@ -7,9 +7,9 @@
 /* Labels [count, classes] as given, or the class of the parameter `class` in every row. */
 lw_value biggan_labels(lw_graph *g, const lw_args *args, int64_t count);
 
-/* NAME.weight of `shape`, divided by what BigGAN-PyTorch (layers.py, SN) takes for its largest singular value:
- * one power step from the stored u0, also outside training. As it is where `spectral` is false. The quotient
- * and the divisor become taps sn_weight_TAP and sigma_used_TAP, unless `tap` is NULL. */
+/* NAME.weight of `shape`, divided by what BigGAN-PyTorch (layers.py, SN) takes for its largest singular
+ * value: one power step from the stored u0, also outside training. As it is where `spectral` is false. The
+ * quotient and the divisor become taps sn_weight_TAP and sigma_used_TAP, unless `tap` is NULL. */
 lw_value biggan_weight(lw_graph *g, bool spectral, lw_shape shape, const char *name, const char *tap);
 /* x [N, C, H, W] -> [N, channels, H, W] with that weight and NAME.bias; kernel 1 or 3. */
 lw_value biggan_conv(lw_graph *g, bool spectral, lw_value x, int64_t channels, int kernel, const char *name,

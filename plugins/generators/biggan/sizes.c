@@ -23,12 +23,14 @@ const biggan_arch *biggan_arch_of(const lw_args *args)
 
 int64_t biggan_chunk(const lw_args *args)
 {
-    return lw_bool(args, "hier") ? lw_int(args, "z_dim") / (biggan_arch_of(args)->blocks + 1) : lw_int(args, "z_dim");
+    return lw_bool(args, "hier") ? lw_int(args, "z_dim") / (biggan_arch_of(args)->blocks + 1)
+                                 : lw_int(args, "z_dim");
 }
 
 int64_t biggan_z_dim(const lw_args *args)
 {
-    return lw_bool(args, "hier") ? biggan_chunk(args) * (biggan_arch_of(args)->blocks + 1) : lw_int(args, "z_dim");
+    return lw_bool(args, "hier") ? biggan_chunk(args) * (biggan_arch_of(args)->blocks + 1)
+                                 : lw_int(args, "z_dim");
 }
 
 /* --- finding -------------------------------------------------------------------------------- */
@@ -45,7 +47,8 @@ static lw_status set_attention(const lw_weights *weights, lw_args *args, int blo
 }
 
 /* hier, shared, shared_dim, classes, z_dim: from the first layer and the first block's gains. */
-static lw_status set_latent(const lw_weights *weights, lw_args *args, int blocks, int64_t chunk, lw_shape gain)
+static lw_status set_latent(const lw_weights *weights, lw_args *args, int blocks, int64_t chunk,
+                            lw_shape gain)
 {
     lw_shape shared;
     bool is_shared = lw_weights_shape(weights, &shared, "shared.weight") && shared.rank == 2;
@@ -75,11 +78,12 @@ lw_status biggan_detect(const lw_weights *weights, lw_args *args)
     int blocks = 0;
     while (blocks < 9 && lw_weights_shape(weights, NULL, "blocks.%d.0.bn1.gain.weight", blocks))
         blocks++;
-    if (blocks < 3 || blocks > 7 || !lw_weights_shape(weights, &linear, "linear.weight") || linear.rank != 2 ||
-        !lw_weights_shape(weights, &last, "output_layer.2.weight") || last.rank != 4 ||
+    if (blocks < 3 || blocks > 7 || !lw_weights_shape(weights, &linear, "linear.weight") ||
+        linear.rank != 2 || !lw_weights_shape(weights, &last, "output_layer.2.weight") || last.rank != 4 ||
         !lw_weights_shape(weights, &gain, "blocks.0.0.bn1.gain.weight") || gain.rank != 2)
-        return lw_fail(LW_UNSUPPORTED, "no BigGAN generator: no linear.weight, output_layer.2.weight and three to seven "
-                                       "blocks.N.0.bn1.gain.weight (BigGAN-PyTorch)");
+        return lw_fail(LW_UNSUPPORTED,
+                       "no BigGAN generator: no linear.weight, output_layer.2.weight and three to seven "
+                       "blocks.N.0.bn1.gain.weight (BigGAN-PyTorch)");
     const biggan_arch *arch = &archs[blocks - 3];
     LW_TRY(lw_args_set_text(args, "resolution", arch->resolution));
     LW_TRY(lw_args_set_int(args, "ch", last.dim[1] / arch->out[blocks - 1]));
@@ -88,6 +92,7 @@ lw_status biggan_detect(const lw_weights *weights, lw_args *args)
     bool mybn = lw_weights_shape(weights, NULL, "blocks.0.0.bn1.bn.stored_mean");
     bool sync = lw_weights_shape(weights, NULL, "blocks.0.0.bn1.bn.running_mean");
     LW_TRY(lw_args_set_text(args, "statistics", mybn ? "mybn" : sync ? "cross-replica" : "bn"));
-    LW_TRY(lw_args_set_text(args, "spectral_norm", lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
+    LW_TRY(lw_args_set_text(args, "spectral_norm",
+                            lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
     return set_from_config(weights, args);
 }

@@ -20,7 +20,7 @@ static const lw_param params[] = {
     {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL, "Doublings between 4x4 and the output layer; 3 gives 64x64; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
     {"output", LW_PARAM_CHOICE, NULL, "tanh", 0, 0, outputs,
-     "Last activation; `none` is pytorch_GAN_zoo's for the losses WGANGP and Logistic (the weights cannot tell)."},
+     "Last activation; `none` is pytorch_GAN_zoo's for the losses WGANGP and Logistic; taken from constructor arguments (lossCriterion)."},
     {"statistics", LW_PARAM_CHOICE, NULL, "running", 0, 0, statistics,
      "Batch norm outside training: running averages, or each batch's own as pytorch_GAN_zoo's test() does without eval()."},
 };
@@ -40,6 +40,17 @@ static const char *layer_name(const char *layout, int depth, int i, bool norm, c
     else
         snprintf(name, size, "main.convTranspose%d", i);
     return name;
+}
+
+/* pytorch_GAN_zoo's constructor arguments tell the loss, and the loss the last activation (gan_losses' classes). */
+static lw_status set_output(const lw_weights *weights, lw_args *args)
+{
+    char loss[32];
+    if (lw_is_given(args, "output") || (!lw_weights_config_text(weights, "lossCriterion", loss, sizeof loss) &&
+                                        !lw_weights_config_text(weights, "lossMode", loss, sizeof loss)))
+        return LW_OK;
+    bool unbounded = strcmp(loss, "WGANGP") == 0 || strcmp(loss, "Logistic") == 0;
+    return lw_args_set_text(args, "output", unbounded ? "none" : "tanh");
 }
 
 /* The number of blocks after the first whose batch norm is in the weights. */
@@ -69,7 +80,8 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         LW_TRY(lw_args_set_int(args, "depth", depth));
         LW_TRY(lw_args_set_int(args, "z_dim", first.dim[0]));
         LW_TRY(lw_args_set_int(args, "width", last.dim[0]));
-        return lw_args_set_int(args, "channels", last.dim[1]);
+        LW_TRY(lw_args_set_int(args, "channels", last.dim[1]));
+        return set_output(weights, args);
     }
     return lw_fail(LW_UNSUPPORTED, "no DCGAN generator: neither formatLayer.weight (pytorch_GAN_zoo), net.0.0.weight "
                                    "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");

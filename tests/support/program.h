@@ -1,0 +1,13 @@
+/* program.h — the built program, run in a folder as people run it. */
+#ifndef TEST_PROGRAM_H
+#define TEST_PROGRAM_H
+
+/* A fresh temporary folder, borrowed until the process ends; program_clear removes it. */
+const char *program_folder(void);
+void program_clear(void);
+/* Runs `latentwalk ARGUMENTS` there; stdout and stderr together as text (released with free), exit status. */
+char *program_run(const char *arguments, int *status);
+/* Fails the test unless the status is this and the text holds `text`. */
+void program_expect(const char *arguments, int status, const char *text);
+
+#endif
