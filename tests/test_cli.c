@@ -33,11 +33,11 @@ static result call(const char *redirect, const char *arguments)
     size_t size = 0, room = 1 << 16;
     r.text = malloc(room);
     assert_non_null(r.text);
-    for (size_t n; (n = fread(r.text + size, 1, room - size - 1, pipe)) > 0; size += n)
-        if (room - size < 4096) {
-            r.text = realloc(r.text, room *= 2);
-            assert_non_null(r.text);
-        }
+    for (size_t n; (n = fread(r.text + size, 1, room - size - 1, pipe)) > 0;) {
+        size += n;
+        r.text = realloc(r.text, room = 2 * (size + 4096));
+        assert_non_null(r.text);
+    }
     r.text[size] = 0;
     int status = pclose(pipe);
     assert_true(WIFEXITED(status));

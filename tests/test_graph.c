@@ -251,6 +251,14 @@ static void a_loading_scope_lists_all_that_does_not_fit(void **state)
                  "[7]");
 }
 
+static void a_scope_without_its_size_is_an_error(void **state)
+{
+    fixture *f = *state;
+    lw_scope_push(f->g, &(lw_scope){.plugin = "loss/x"});
+    assert_int_equal(lw_graph_status(f->g), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "sizeof(lw_scope)"));
+}
+
 static void has_weight_tells_what_a_loaded_store_has(void **state)
 {
     fixture *f = *state;
@@ -423,6 +431,7 @@ int main(void)
         TEST(running_out_of_memory_is_an_error_and_not_a_crash),
         TEST(a_creating_scope_makes_weights_once_from_seed_and_name),
         TEST(a_loading_scope_lists_all_that_does_not_fit),
+        TEST(a_scope_without_its_size_is_an_error),
         TEST(has_weight_tells_what_a_loaded_store_has),
         TEST(parameters_are_the_weights_outside_frozen_scopes_in_order),
         TEST(a_tap_names_a_value_and_a_method_may_replace_it),

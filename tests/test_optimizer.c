@@ -28,7 +28,7 @@ static int set_up(void **state)
     f->state = lw_store_create();
     lw_store_set(f->store, "p", LW_SHAPE(2), (float[]){1, -2});
     lw_store_set(f->store, "frozen", LW_SHAPE(1), (float[]){4});
-    lw_scope_push(f->g, &(lw_scope){.store = f->store});
+    lw_scope_push(f->g, &(lw_scope){.size = sizeof(lw_scope), .store = f->store});
     f->p = lw_weight(f->g, LW_SHAPE(2), lw_init_constant(0), "p");
     lw_buffer(f->g, LW_SHAPE(1), lw_init_constant(0), "frozen");
     lw_scope_pop(f->g);

@@ -8,6 +8,7 @@
 #include "latentwalk/program.h"
 #include "latentwalk/random.h"
 #include "reference.h"
+#include "runtime/device.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -503,6 +504,34 @@ static void the_same_training_gives_the_same_bytes(void **state)
     assert_string_equal(hash[0], hash[2]);
 }
 
+static cl_uint references_to(cl_context context)
+{
+    cl_uint count = 0;
+    assert_int_equal(clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL), CL_SUCCESS);
+    return count;
+}
+
+/* Every OpenCL object holds its context: once all is closed, only this test does. (To leak checkers, objects that
+ * were forgotten are PoCL's own memory.) */
+static void a_closed_device_leaves_no_opencl_object(void **state)
+{
+    (void)state;
+    lw_device *own = lw_device_open("cpu", "native");
+    assert_non_null(own);
+    cl_context context = own->context;
+    clRetainContext(context);
+    training t = make_training();
+    t.program = lw_compile(t.graph, own);
+    assert_non_null(t.program);
+    give_training_data(&t, NULL);
+    run(t.program);
+    assert_true(references_to(context) > 2);
+    drop(&t);
+    lw_device_close(own);
+    assert_int_equal(references_to(context), 1);
+    clReleaseContext(context);
+}
+
 static void random_numbers_depend_on_seed_and_step_alone(void **state)
 {
     (void)state;
@@ -563,6 +592,7 @@ int main(void)
         cmocka_unit_test(random_graphs_agree),
         cmocka_unit_test(adam_steps_are_those_of_the_reference_and_lower_the_loss),
         cmocka_unit_test(the_same_training_gives_the_same_bytes),
+        cmocka_unit_test(a_closed_device_leaves_no_opencl_object),
         cmocka_unit_test(random_numbers_depend_on_seed_and_step_alone),
         cmocka_unit_test(a_sum_of_a_million_elements_is_accurate),
     };

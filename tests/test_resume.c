@@ -17,6 +17,7 @@
 
 static char folder[] = "/tmp/lw-resume-XXXXXX";
 
+/* Long enough (a second) that signals sent within its first tenths find it at work. */
 static const char pipeline[] = "latentwalk: 1\n"
                                "seed: 3\n"
                                "models:\n"
@@ -27,7 +28,7 @@ static const char pipeline[] = "latentwalk: 1\n"
                                "  - {id: start, uses: source/latents, with: {model: faces, count: 3}}\n"
                                "  - id: walk\n"
                                "    uses: method/trajectory-net\n"
-                               "    with: {model: faces, points: 4, hidden: [8], iterations: 400}\n"
+                               "    with: {model: faces, points: 4, hidden: [8], iterations: 2000}\n"
                                "    inputs: {z: start.z}\n"
                                "  - {id: grid, uses: sink/image-grid, inputs: {images: walk.images}}\n";
 
@@ -125,7 +126,7 @@ static void a_run_killed_again_and_again_ends_with_the_same_bytes(void **state)
 {
     (void)state;
     const char *run[] = {"run", "p.yaml", "--out", "often", "--checkpoint-every", "0", NULL};
-    const char *resume[] = {"resume", "often", "--checkpoint-every", "0", NULL};
+    const char *resume[] = {"resume", "often", "--checkpoint-every", "0.02", NULL};
     pid_t child = start(run);
     wait_for_file(in_folder("often/steps/walk/checkpoint.safetensors"));
     for (int i = 0; i < 4; i++) {
@@ -202,7 +203,7 @@ static void a_trained_model_is_taken_up_with_the_run(void **state)
 {
     (void)state;
     if (access(LW_SOURCE_DIR "/../shared/data/celeba64.zip", R_OK) != 0) {
-        print_message("no ../shared/data/celeba64.zip\n");
+        print_message("skipped: ../shared/data/celeba64.zip is not here\n");
         skip();
     }
     FILE *file = fopen(in_folder("train.yaml"), "w");
@@ -222,7 +223,7 @@ static void a_trained_model_is_taken_up_with_the_run(void **state)
           "  - {id: start, uses: source/latents, with: {model: faces, count: 3}}\n"
           "  - id: walk\n"
           "    uses: method/trajectory-net\n"
-          "    with: {model: faces, points: 4, hidden: [8], iterations: 200}\n"
+          "    with: {model: faces, points: 4, hidden: [8], iterations: 1000}\n"
           "    inputs: {z: start.z}\n",
           file);
     fclose(file);

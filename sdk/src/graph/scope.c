@@ -22,6 +22,8 @@ void lw_scope_push(lw_graph *g, const lw_scope *scope)
     if (!lwi_grow(g, (void **)&build->scope, build->scope_count, &build->scope_capacity,
                   sizeof *build->scope))
         return;
+    if (scope->size == 0)
+        lw_graph_fail(g, LW_INVALID, "a scope needs its size: .size = sizeof(lw_scope)");
     lw_scope copy = {0};
     memcpy(&copy, scope, scope->size < sizeof copy ? scope->size : sizeof copy);
     copy.plugin = lwi_graph_strdup(g, scope->plugin);

@@ -151,9 +151,9 @@ const lw_plugin *lwi_plugin_load(const char *path)
     lw_plugin_prefix prefix;
     /* Without a slash dlopen would search the system's library folders. */
     char *file = lw_format("%s%s", strchr(path, '/') ? "" : "./", path);
-    loaded *made = lw_alloc(1, sizeof *made);
-    bool ok = file && made && lwi_prefix_read(file, &prefix) == LW_OK && probe(file) == LW_OK &&
-              keep(file, &prefix, made) == LW_OK;
+    bool ok = file && lwi_prefix_read(file, &prefix) == LW_OK && probe(file) == LW_OK;
+    loaded *made = ok ? lw_alloc(1, sizeof *made) : NULL;
+    ok = made && keep(file, &prefix, made) == LW_OK;
     lw_free(file);
     if (!ok) {
         lw_free(made);
