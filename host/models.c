@@ -192,8 +192,8 @@ static bool open_part(lwh_pipeline *p, lwh_model *model, lw_part part, lw_store 
     uint64_t seed = lwi_mix_seed(lwi_mix_seed(p->seed, model->name), part_names[part]);
     if (lwi_model_set_part(model->model, part, plugin, args, weights, spec->prefix, seed) == LW_OK)
         return true;
-    lwh_report(p->diagnostics, spec->weights ? spec->weights->place : spec->uses_node->place, NULL,
-               "%s", lw_error_text());
+    lwh_report(p->diagnostics, spec->weights ? spec->weights->place : spec->uses_node->place, NULL, "%s",
+               lw_error_text());
     return false;
 }
 

@@ -35,7 +35,8 @@ static const option options_table[] = {
      "change a value of the file, e.g. steps.walk.with.points=20 (repeatable);\n"
      "paths given here start at the current folder"},
     {"--seed", "N", RUN | CHECK, "the same as --set seed=N"},
-    {"--device", "WHICH", RUN | GENERATE | VERIFY, "cpu, gpu, a number as `latentwalk devices` lists it, or part of a name"},
+    {"--device", "WHICH", RUN | GENERATE | VERIFY,
+     "cpu, gpu, a number as `latentwalk devices` lists it, or part of a name"},
     {"--blas", "WHICH", RUN | GENERATE | VERIFY, "native, clblast or auto"},
     {"--out", "FILE", IMPORT, "the .safetensors file to write (also -o FILE)"},
     {"-o", "FILE", IMPORT, "the same as --out"},
@@ -48,9 +49,12 @@ static const option options_table[] = {
     {"--force", NULL, RESUME,
      "go on although plugins, weights or the device have changed (recorded in run.json)"},
     {"--network", "FILE", GENERATE, "the network: any file `latentwalk inspect` reads"},
-    {"--arch", "NAME", GENERATE | VERIFY, "the generator plugin, e.g. generator/stylegan2; the default is detected"},
-    {"--with", "KEY=VALUE", GENERATE | VERIFY, "an argument of the generator plugin, e.g. truncation_cutoff=8 (repeatable)"},
-    {"--seeds", "LIST", GENERATE, "one image a seed, e.g. 0,1,4-6: z as numpy.random.RandomState(seed) draws it"},
+    {"--arch", "NAME", GENERATE | VERIFY,
+     "the generator plugin, e.g. generator/stylegan2; the default is detected"},
+    {"--with", "KEY=VALUE", GENERATE | VERIFY,
+     "an argument of the generator plugin, e.g. truncation_cutoff=8 (repeatable)"},
+    {"--seeds", "LIST", GENERATE,
+     "one image a seed, e.g. 0,1,4-6: z as numpy.random.RandomState(seed) draws it"},
     {"--latents", "FILE", GENERATE, "instead of --seeds, latents from a .npy or .safetensors file"},
     {"--space", "z|w|w+", GENERATE, "the space of --latents; the default is z"},
     {"--trunc", "PSI", GENERATE, "truncation; 1 is none"},
@@ -61,12 +65,16 @@ static const option options_table[] = {
     {"--interpolate", "FILE", GENERATE,
      "instead of images, a loop through the seeds' latents: OUTDIR/FILE, .webp, or .mp4 with ffmpeg"},
     {"--frames", "N", GENERATE, "frames from one latent to the next; the default is 24"},
-    {"--fixture", "FOLDER", VERIFY, "config.json, weights and expected.safetensors of an official implementation"},
+    {"--fixture", "FOLDER", VERIFY,
+     "config.json, weights and expected.safetensors of an official implementation"},
     {"--weights", "FILE", VERIFY, "the weights in that folder; the default is weights.safetensors"},
-    {"--plugin-path", "FOLDERS", RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA | INSPECT | IMPORT | GENERATE | VERIFY,
+    {"--plugin-path", "FOLDERS",
+     RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA | INSPECT | IMPORT | GENERATE | VERIFY,
      "look for plugins here first (colon separated), then in LATENTWALK_PLUGIN_PATH\n"
      "and the installation"},
-    {"--json", NULL, RUN | CHECK | RESUME | PLUGINS | DESCRIBE | DEVICES | INSPECT | IMPORT | GENERATE | VERIFY, "JSON on stdout, for programs"},
+    {"--json", NULL,
+     RUN | CHECK | RESUME | PLUGINS | DESCRIBE | DEVICES | INSPECT | IMPORT | GENERATE | VERIFY,
+     "JSON on stdout, for programs"},
     {"--quiet", NULL, RUN | RESUME | GENERATE, "no progress"},
     {"--help", NULL, ALL, "this text"},
 };
@@ -105,7 +113,8 @@ const lwh_command lwh_commands[] = {
      "  latentwalk generate --network ffhq.pkl --latents w.npy --space w\n"},
     {"verify", NULL, "compare a network with numbers of its official implementation", lwh_cmd_verify,
      "  latentwalk verify --fixture fixtures/stylegan2\n"
-     "  latentwalk verify --fixture fixtures/stylegan2 --weights network-snapshot-000000.pkl --blas clblast\n"},
+     "  latentwalk verify --fixture fixtures/stylegan2 --weights network-snapshot-000000.pkl --blas "
+     "clblast\n"},
     {"version", NULL, "print the version", lwh_cmd_version, "  latentwalk version\n"},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -121,7 +130,8 @@ static int command_index(const char *name)
 
 static unsigned command_bit(int index)
 {
-    static const unsigned bits[] = {RUN, CHECK, RESUME, PLUGINS, DESCRIBE, SCHEMA, DEVICES, INSPECT, IMPORT, GENERATE, VERIFY, VERSION};
+    static const unsigned bits[] = {RUN,     CHECK,   RESUME, PLUGINS,  DESCRIBE, SCHEMA,
+                                    DEVICES, INSPECT, IMPORT, GENERATE, VERIFY,   VERSION};
     return bits[index];
 }
 

@@ -25,8 +25,11 @@ typedef struct op_case {
 } op_case;
 
 /* One operand [3, 4], or the shapes given; the expression may use g and x[]. */
-#define CASE(fn, expression) \
-    static lw_value fn(lw_graph *g, const lw_value *x) { return expression; }
+#define CASE(fn, expression)                           \
+    static lw_value fn(lw_graph *g, const lw_value *x) \
+    {                                                  \
+        return expression;                             \
+    }
 
 CASE(affine, lw_affine(g, x[0], 1.5, -2))
 CASE(absolute, lw_abs(g, x[0]))
@@ -100,7 +103,13 @@ CASE(resample_crop,
 CASE(upsample, lw_upsample_nearest2d(g, x[0], 3))
 CASE(pool, lw_avg_pool2d(g, x[0], 2))
 
-#define S(...) {(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}}
+#define S(...)                                                     \
+    {                                                              \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+        {                                                          \
+            __VA_ARGS__                                            \
+        }                                                          \
+    }
 static const op_case cases[] = {
     {"affine", affine, 1, {S(3, 4)}, -2, 2},
     {"abs", absolute, 1, {S(3, 4)}, -2, 2},
@@ -409,7 +418,8 @@ static void batch_norm_in_training_has_the_right_gradient(void **state)
         reference *r = reference_create(g);
         lw_value wrt[3] = {lw_input(g, "x", shapes[i])}, gradient[3];
         double at[3][MAX_ELEMENTS];
-        lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope), .store = store, .create = true, .training = true});
+        lw_scope_push(
+            g, &(lw_scope){.size = sizeof(lw_scope), .store = store, .create = true, .training = true});
         lw_value y = lw_batch_norm(g, wrt[0], "bn");
         lw_value loss = lw_sum(g, lw_mul(g, y, lw_square(g, y)), LW_ALL_AXES, false);
         wrt[1] = lw_parameter(g, store, "bn.weight");

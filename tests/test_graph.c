@@ -23,7 +23,8 @@ static int set_up(void **state)
     fixture *f = lw_alloc(1, sizeof *f);
     f->g = lw_graph_create();
     f->store = lw_store_create();
-    f->scope = (lw_scope){.size = sizeof(lw_scope), .plugin = "generator/dcgan",
+    f->scope = (lw_scope){.size = sizeof(lw_scope),
+                          .plugin = "generator/dcgan",
                           .model = "faces.generator",
                           .store = f->store,
                           .seed = 3,
@@ -187,8 +188,11 @@ static void running_out_of_memory_is_an_error_and_not_a_crash(void **state)
         lw_alloc_fail_after(n);
         lw_graph *g = lw_graph_create();
         if (g) {
-            lw_scope_push(
-                g, &(lw_scope){.size = sizeof(lw_scope), .plugin = "network/test", .store = store, .create = true, .training = true});
+            lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                         .plugin = "network/test",
+                                         .store = store,
+                                         .create = true,
+                                         .training = true});
             lw_value x = lw_input(g, "x", LW_SHAPE(4, 3)), gradient;
             lw_value w = lw_weight(g, LW_SHAPE(5, 3), lw_init_normal(0, 1), "w");
             lw_value y = lw_tap(g, lw_batch_norm(g, lw_linear(g, x, w, (lw_value){0}), "bn"), "y");

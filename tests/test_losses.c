@@ -22,9 +22,11 @@ static lw_model *find_model(void *user, const char *name)
 }
 
 /* The loss plugin on values, with the model for its MODEL parameters and its own. */
-static lw_value build(lw_graph *g, const char *id, lw_args *args, lw_model *model, const lw_named_value *values, int count)
+static lw_value build(lw_graph *g, const char *id, lw_args *args, lw_model *model,
+                      const lw_named_value *values, int count)
 {
-    lw_loss_inputs inputs = {.values = values, .count = count, .model = model, .find = find_model, .user = model};
+    lw_loss_inputs inputs = {
+        .values = values, .count = count, .model = model, .find = find_model, .user = model};
     return lwi_loss_build(g, test_plugin(id), args, &inputs);
 }
 
@@ -62,8 +64,14 @@ static float adversarial(const char *form, const float *real, const float *fake)
     return result;
 }
 
-static double softplus(double x) { return log1p(exp(x)); }
-static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double softplus(double x)
+{
+    return log1p(exp(x));
+}
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
 
 static void adversarial_generator_forms(void **state)
 {
@@ -153,7 +161,8 @@ static void diversity_of_ends_takes_first_and_last(void **state)
     lw_graph *g = lw_graph_create();
     const lw_named_value values[] = {{"latents", lw_constant(g, LW_SHAPE(2, 3, 2), walks)},
                                      {"images", lw_constant(g, LW_SHAPE(6, 1, 1, 2), pictures)}};
-    assert_float_equal(run(g, build(g, "loss/diversity", args, NULL, values, 2)), -(1 + 0 + 4 + 9) / 4.0, 1e-6);
+    assert_float_equal(run(g, build(g, "loss/diversity", args, NULL, values, 2)), -(1 + 0 + 4 + 9) / 4.0,
+                       1e-6);
     lw_graph_destroy(g);
     lwi_args_destroy(args);
 }

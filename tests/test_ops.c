@@ -1,6 +1,6 @@
-/* test_ops.c — the op table: one row per op and shape class. Every row is compiled and compared with the plain
- * interpreter, and so are its gradients; rows with dense algebra run on both back ends. `test_ops --bench [filter]`
- * times the same rows (those marked large only there). */
+/* test_ops.c — the op table: one row per op and shape class. Every row is compiled and compared with the
+ * plain interpreter, and so are its gradients; rows with dense algebra run on both back ends. `test_ops
+ * --bench [filter]` times the same rows (those marked large only there). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -39,18 +39,39 @@ struct row {
     int64_t i[6];
 };
 
-#define S(...) {.rank = sizeof((int64_t[]){__VA_ARGS__}) / 8, .dim = {__VA_ARGS__}}
-#define NONE {.rank = -1}
-#define SCALAR {.rank = 0}
+#define S(...)                                                               \
+    {                                                                        \
+        .rank = sizeof((int64_t[]){__VA_ARGS__}) / 8, .dim = { __VA_ARGS__ } \
+    }
+#define NONE       \
+    {              \
+        .rank = -1 \
+    }
+#define SCALAR    \
+    {             \
+        .rank = 0 \
+    }
 
 /* --- what rows build ---------------------------------------------------------------------------- */
-#define FORMS(X) X(neg) X(abs) X(sign) X(floor) X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) \
-    X(tanh) X(sigmoid) X(softplus) X(relu)
+#define FORMS(X)                                                                                          \
+    X(neg)                                                                                                \
+    X(abs) X(sign) X(floor) X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) \
+        X(sigmoid) X(softplus) X(relu)
 #define PAIRS(X) X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(less) X(equal) X(matmul)
-#define X(n) static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) { (void)r; return lw_##n(g, in[0]); }
+#define X(n)                                                              \
+    static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) \
+    {                                                                     \
+        (void)r;                                                          \
+        return lw_##n(g, in[0]);                                          \
+    }
 FORMS(X)
 #undef X
-#define X(n) static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) { (void)r; return lw_##n(g, in[0], in[1]); }
+#define X(n)                                                              \
+    static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) \
+    {                                                                     \
+        (void)r;                                                          \
+        return lw_##n(g, in[0], in[1]);                                   \
+    }
 PAIRS(X)
 #undef X
 
@@ -165,7 +186,8 @@ static lw_value op_iota(lw_graph *g, const lw_value *in, const row *r)
 
 static lw_value op_random(lw_graph *g, const lw_value *in, const row *r)
 {
-    lw_value u = lw_random_uniform(g, r->shape[0], "noise"), n = lw_random_normal(g, r->shape[0], "other noise");
+    lw_value u = lw_random_uniform(g, r->shape[0], "noise"),
+             n = lw_random_normal(g, r->shape[0], "other noise");
     return lw_add(g, lw_mul(g, in[0], n), u);
 }
 
@@ -184,7 +206,8 @@ static lw_value op_conv_transpose(lw_graph *g, const lw_value *in, const row *r)
 
 static lw_value op_conv_bias(lw_graph *g, const lw_value *in, const row *r)
 {
-    return lw_relu(g, lw_conv2d(g, in[0], in[1], .stride = (int)r->i[0], .padding = (int)r->i[1], .bias = in[2]));
+    return lw_relu(
+        g, lw_conv2d(g, in[0], in[1], .stride = (int)r->i[0], .padding = (int)r->i[1], .bias = in[2]));
 }
 
 /* What generators do after a convolution, all of it folded into its kernel when only y is asked for. */
@@ -192,7 +215,8 @@ static lw_value op_conv_everything(lw_graph *g, const lw_value *in, const row *r
 {
     int64_t k = r->shape[1].dim[0];
     lw_value y = lw_conv2d(g, in[0], in[1], .padding = 1);
-    lw_value per_image = lw_reshape(g, lw_slice(g, lw_flatten(g, in[0], 1), 1, 0, k, 1), LW_SHAPE(-1, k, 1, 1));
+    lw_value per_image =
+        lw_reshape(g, lw_slice(g, lw_flatten(g, in[0], 1), 1, 0, k, 1), LW_SHAPE(-1, k, 1, 1));
     lw_value channel = lw_reshape(g, in[2], LW_SHAPE(k, 1, 1));
     y = lw_affine(g, lw_mul(g, y, per_image), 0.7, 0.2);
     y = lw_sub(g, y, channel);
@@ -253,11 +277,30 @@ static lw_value op_pool(lw_graph *g, const lw_value *in, const row *r)
 }
 
 /* --- the table ------------------------------------------------------------------------------------- */
-#define U(op, dom) {#op " of 37", op_##op, {S(37), NONE}, dom}, {#op " of [3, 50]", op_##op, {S(3, 50), NONE}, dom}
+#define U(op, dom)                                         \
+    {#op " of 37", op_##op, {S(37), NONE}, dom},           \
+    {                                                      \
+#op " of [3, 50]", op_##op, {S(3, 50), NONE }, dom \
+    }
 static const row table[] = {
-    U(neg, ANY), U(abs, ANY), U(square, ANY), U(sqrt, POSITIVE), U(rsqrt, POSITIVE), U(exp, ANY), U(log, POSITIVE),
-    U(sin, ANY), U(cos, ANY), U(asin, UNIT), U(erf, ANY), U(tanh, ANY), U(sigmoid, ANY), U(softplus, ANY), U(relu, ANY),
-    U(leaky, ANY), U(clamp, ANY), U(affine, ANY),
+    U(neg, ANY),
+    U(abs, ANY),
+    U(square, ANY),
+    U(sqrt, POSITIVE),
+    U(rsqrt, POSITIVE),
+    U(exp, ANY),
+    U(log, POSITIVE),
+    U(sin, ANY),
+    U(cos, ANY),
+    U(asin, UNIT),
+    U(erf, ANY),
+    U(tanh, ANY),
+    U(sigmoid, ANY),
+    U(softplus, ANY),
+    U(relu, ANY),
+    U(leaky, ANY),
+    U(clamp, ANY),
+    U(affine, ANY),
     {"sign", op_sign, {S(37), NONE}, WHOLE, NO_GRADIENT},
     {"floor", op_floor, {S(37), NONE}, ANY, NO_GRADIENT},
     {"affine of a scalar", op_affine, {SCALAR, NONE}},
@@ -329,13 +372,37 @@ static const row table[] = {
     {"conv to one pixel", op_conv, {S(4, 40, 4, 4), S(1, 40, 4, 4), NONE}, ANY, 0, {1, 0, 0}},
     {"conv bias relu", op_conv_bias, {S(2, 6, 9, 7), S(17, 6, 3, 3), S(17)}, ANY, DENSE, {1, 1}},
     {"conv 3x3 stride 2 odd", op_conv, {S(1, 4, 9, 9), S(6, 4, 3, 3), NONE}, ANY, 0, {2, 1, 0}},
-    {"conv transpose from one pixel", op_conv_transpose, {S(3, 20, 1, 1), S(20, 24, 4, 4), NONE}, ANY, 0, {1, 0, 0}},
-    {"conv transpose 4x4 stride 2", op_conv_transpose, {S(2, 24, 5, 5), S(24, 40, 4, 4), NONE}, ANY, DENSE, {2, 1, 0}},
-    {"conv transpose to 3 channels", op_conv_transpose, {S(2, 32, 8, 8), S(32, 3, 4, 4), NONE}, ANY, 0, {2, 1, 1}},
+    {"conv transpose from one pixel",
+     op_conv_transpose,
+     {S(3, 20, 1, 1), S(20, 24, 4, 4), NONE},
+     ANY,
+     0,
+     {1, 0, 0}},
+    {"conv transpose 4x4 stride 2",
+     op_conv_transpose,
+     {S(2, 24, 5, 5), S(24, 40, 4, 4), NONE},
+     ANY,
+     DENSE,
+     {2, 1, 0}},
+    {"conv transpose to 3 channels",
+     op_conv_transpose,
+     {S(2, 32, 8, 8), S(32, 3, 4, 4), NONE},
+     ANY,
+     0,
+     {2, 1, 1}},
     {"conv transpose 3x3", op_conv_transpose, {S(2, 7, 6, 6), S(7, 5, 3, 3), NONE}, ANY, 0, {1, 1, 0}},
-    {"conv, scale per image, bias, gain", op_conv_everything, {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)}, ANY, DENSE | ONLY_VALUE},
+    {"conv, scale per image, bias, gain",
+     op_conv_everything,
+     {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)},
+     ANY,
+     DENSE | ONLY_VALUE},
     {"conv, residual", op_conv_everything, {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)}, ANY, ONLY_VALUE, {1}},
-    {"conv, sum of two", op_conv_everything, {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)}, ANY, DENSE | ONLY_VALUE, {2}},
+    {"conv, sum of two",
+     op_conv_everything,
+     {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)},
+     ANY,
+     DENSE | ONLY_VALUE,
+     {2}},
     {"conv, everything, gradients", op_conv_everything, {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)}, .i = {2}},
     {"conv, fixed norm", op_conv_folded_norm, {S(3, 4, 6, 6), S(20, 4, 3, 3), S(20)}, ANY, ONLY_VALUE},
     {"linear, only forward", op_linear, {S(12, 40), S(33, 40), S(33)}, ANY, DENSE | ONLY_VALUE},
@@ -560,9 +627,9 @@ static void time_row(const row *r, int which)
         spent += took;
     }
     double bytes = (double)stats.io_bytes;
-    printf("%-34s %-8s %12.0f ns %8.1f GFLOP/s %7.1f GB/s of inputs and outputs, %u kernels, arena %.1f MB\n", r->name,
-           back_end[which], best * 1e9, stats.flops / best * 1e-9, bytes / best * 1e-9, stats.kernels,
-           (double)stats.arena_bytes / 1e6);
+    printf("%-34s %-8s %12.0f ns %8.1f GFLOP/s %7.1f GB/s of inputs and outputs, %u kernels, arena %.1f MB\n",
+           r->name, back_end[which], best * 1e9, stats.flops / best * 1e-9, bytes / best * 1e-9,
+           stats.kernels, (double)stats.arena_bytes / 1e6);
     lw_program_destroy(p);
     drop(&t);
 }
@@ -584,8 +651,9 @@ int main(int argc, char **argv)
                 continue;
             if (argc > 1 && !strstr(table[i].name, argv[1]))
                 continue;
-            tests[count++] = (struct CMUnitTest){table[i].name, pass ? agrees_on_clblast : agrees_with_the_reference,
-                                                 NULL, NULL, (void *)(uintptr_t)&table[i]};
+            tests[count++] =
+                (struct CMUnitTest){table[i].name, pass ? agrees_on_clblast : agrees_with_the_reference, NULL,
+                                    NULL, (void *)(uintptr_t)&table[i]};
         }
     int failed = _cmocka_run_group_tests("ops", tests, count, NULL, NULL);
     for (int which = 0; which < 2; which++)

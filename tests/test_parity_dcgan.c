@@ -34,9 +34,9 @@ static void check_zoo(const char *name, const char *output, const char *blas)
     lw_value score = lw_discriminate(g, f.model, fixture_constant(&f, g, "image"));
     snprintf(tap, sizeof tap, "%s.discriminator/features", name);
     const fixture_check checks[] = {
-        {"image", image, FIXTURE_IMAGE},     {"feat_formatLayer", format, FIXTURE_IMAGE},
+        {"image", image, FIXTURE_IMAGE},       {"feat_formatLayer", format, FIXTURE_IMAGE},
         {"feat_relu1", block1, FIXTURE_IMAGE}, {"grad_z", gradient, FIXTURE_GRADIENT},
-        {"D_score", score, FIXTURE_IMAGE},   {"D_feat", lw_tap_value(g, tap), FIXTURE_IMAGE},
+        {"D_score", score, FIXTURE_IMAGE},     {"D_feat", lw_tap_value(g, tap), FIXTURE_IMAGE},
     };
     fixture_run(&f, g, checks, 6);
     lw_graph_destroy(g);
@@ -68,14 +68,15 @@ static void zoo_raw_generator_is_found_by_its_prefix(void **state)
     fixture_open(&f, "dcgan_zoo", "native");
     fixture_part(&f, LW_PART_GENERATOR, "generator/dcgan", "netG.", NULL);
     lw_graph *g = lw_graph_create();
-    const fixture_check check = {"image_netG", lw_generate(g, f.model, fixture_constant(&f, g, "z")), FIXTURE_IMAGE};
+    const fixture_check check = {"image_netG", lw_generate(g, f.model, fixture_constant(&f, g, "z")),
+                                 FIXTURE_IMAGE};
     fixture_run(&f, g, &check, 1);
     lw_graph_destroy(g);
     fixture_close(&f);
 }
 
-/* pytorch_GAN_zoo's test() without eval(): on a whole batch of one image repeated, batch norm sees no spread but the
- * map's own, so every copy gives the same picture, and not the one of the running statistics. */
+/* pytorch_GAN_zoo's test() without eval(): on a whole batch of one image repeated, batch norm sees no spread
+ * but the map's own, so every copy gives the same picture, and not the one of the running statistics. */
 static void batch_statistics_come_from_the_batch(void **state)
 {
     (void)state;
@@ -135,7 +136,11 @@ static void trajectory_net_matches(void **state)
     lw_args *args = test_args("method/trajectory-net", with);
 
     lw_graph *g = lw_graph_create();
-    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "method/trajectory-net", .model = "trajectory", .prefix = "T.", .store = f.weights};
+    lw_scope scope = {.size = sizeof(lw_scope),
+                      .plugin = "method/trajectory-net",
+                      .model = "trajectory",
+                      .prefix = "T.",
+                      .store = f.weights};
     lw_scope_push(g, &scope);
     lw_value walk = trajectory(g, args, fixture_constant(&f, g, "traj_z0"));
     lw_scope_pop(g);

@@ -42,8 +42,10 @@ static void assert_file(const char *path)
 static void quickstart_runs(void **state)
 {
     (void)state;
-    assert_int_equal(shell("$L run $P/quickstart.yaml --quiet --out $W/quick --set steps.walk.with.iterations=3 "
-                           "--set steps.start.with.count=9"), 0);
+    assert_int_equal(
+        shell("$L run $P/quickstart.yaml --quiet --out $W/quick --set steps.walk.with.iterations=3 "
+              "--set steps.start.with.count=9"),
+        0);
     assert_file("quick/report.html");
     assert_file("quick/metrics.json");
     assert_file("quick/steps/grid/grid.png");
@@ -56,9 +58,11 @@ static void a_run_replays_to_the_same_bytes(void **state)
 {
     (void)state;
     assert_int_equal(shell("$L run $W/quick/pipeline.yaml --quiet --out $W/again"), 0);
-    assert_int_equal(shell("for f in steps/walk/outputs/walk.safetensors steps/walk/outputs/images.safetensors "
-                           "metrics.json steps/grid/grid.png steps/animation/walks.webp; do "
-                           "cmp $W/quick/$f $W/again/$f || exit 1; done"), 0);
+    assert_int_equal(
+        shell("for f in steps/walk/outputs/walk.safetensors steps/walk/outputs/images.safetensors "
+              "metrics.json steps/grid/grid.png steps/animation/walks.webp; do "
+              "cmp $W/quick/$f $W/again/$f || exit 1; done"),
+        0);
 }
 
 static void another_seed_gives_another_walk(void **state)
@@ -66,14 +70,17 @@ static void another_seed_gives_another_walk(void **state)
     (void)state;
     assert_int_equal(shell("$L run $W/quick/pipeline.yaml --quiet --seed 43 --out $W/other"), 0);
     assert_int_equal(shell("cmp -s $W/quick/steps/walk/outputs/walk.safetensors "
-                           "$W/other/steps/walk/outputs/walk.safetensors"), 1);
+                           "$W/other/steps/walk/outputs/walk.safetensors"),
+                     1);
 }
 
 static void trajectory_runs(void **state)
 {
     (void)state;
-    assert_int_equal(shell("$L run $P/trajectory.yaml --quiet --out $W/trajectory --set steps.walk.with.iterations=2 "
-                           "--set steps.start.with.count=4"), 0);
+    assert_int_equal(
+        shell("$L run $P/trajectory.yaml --quiet --out $W/trajectory --set steps.walk.with.iterations=2 "
+              "--set steps.start.with.count=4"),
+        0);
     assert_file("trajectory/report.html");
     assert_file("trajectory/steps/walks/tensors.safetensors");
 }
@@ -100,15 +107,19 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
 {
     (void)state;
     make_pictures();
-    assert_int_equal(shell("$L run $P/train-dcgan.yaml --quiet --out $W/train --set steps.photos.with.path=$W/pictures "
-                           "--set steps.held_out.with.path=$W/pictures "
-                           "--set steps.train.with.iterations=2 --set steps.train.with.batch=4 "
-                           "--set models.faces.generator.with.width=8 --set models.faces.discriminator.with.width=8"), 0);
+    assert_int_equal(
+        shell("$L run $P/train-dcgan.yaml --quiet --out $W/train --set steps.photos.with.path=$W/pictures "
+              "--set steps.held_out.with.path=$W/pictures "
+              "--set steps.train.with.iterations=2 --set steps.train.with.batch=4 "
+              "--set models.faces.generator.with.width=8 --set models.faces.discriminator.with.width=8"),
+        0);
     assert_file("train/report.html");
     assert_file("train/steps/train/model.safetensors");
-    assert_int_equal(shell("$L run $P/quickstart.yaml --quiet --out $W/own --set steps.walk.with.iterations=1 "
-                           "--set steps.start.with.count=2 "
-                           "--set models.faces.weights=$W/train/steps/train/model.safetensors"), 0);
+    assert_int_equal(
+        shell("$L run $P/quickstart.yaml --quiet --out $W/own --set steps.walk.with.iterations=1 "
+              "--set steps.start.with.count=2 "
+              "--set models.faces.weights=$W/train/steps/train/model.safetensors"),
+        0);
 }
 
 /* A stock JSON Schema validator accepts every shipped pipeline, and refuses a misspelt one. */
@@ -130,14 +141,17 @@ static void the_schema_validates_the_pipelines(void **state)
                            "wrong = yaml.safe_load(open(sys.argv[2]))\n"
                            "wrong['steps'][0]['withh'] = {}\n"
                            "sys.exit(validator.is_valid(wrong))\n"
-                           "END"), 0);
+                           "END"),
+                     0);
 }
 
 static void dry_run_computes_and_writes_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(shell("cd $W && $L run $P/quickstart.yaml --dry-run --out $W/dry > dry.txt && ! test -e $W/dry && "
-                           "grep -q GFLOP dry.txt"), 0);
+    assert_int_equal(
+        shell("cd $W && $L run $P/quickstart.yaml --dry-run --out $W/dry > dry.txt && ! test -e $W/dry && "
+              "grep -q GFLOP dry.txt"),
+        0);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)

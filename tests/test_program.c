@@ -236,7 +236,8 @@ static void all_assignments_read_the_old_values(void **state)
     lw_store_set(store, "b", LW_SHAPE(2), (float[]){10, 20});
     lw_store_set(store, "c", LW_SHAPE(2), (float[]){100, 200});
     lw_graph *g = lw_graph_create();
-    lw_value a = lw_parameter(g, store, "a"), b = lw_parameter(g, store, "b"), c = lw_parameter(g, store, "c");
+    lw_value a = lw_parameter(g, store, "a"), b = lw_parameter(g, store, "b"),
+             c = lw_parameter(g, store, "c");
     lw_assign(g, a, b);
     lw_assign(g, b, lw_slice(g, a, 0, 1, 2, -1));
     lw_assign(g, c, lw_add(g, lw_add(g, a, b), c));
@@ -272,7 +273,8 @@ static void an_elementwise_update_is_written_in_place(void **state)
     lw_store_destroy(store);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------------------
+ */
 static void dead_values_give_their_memory_to_later_ones(void **state)
 {
     (void)state;
@@ -289,7 +291,8 @@ static void dead_values_give_their_memory_to_later_ones(void **state)
     lw_graph_destroy(g);
 }
 
-/* --- larger graphs against the reference ------------------------------------------------------------------ */
+/* --- larger graphs against the reference ------------------------------------------------------------------
+ */
 static void check_output(lw_program *p, reference *r, const char *name, double tolerance)
 {
     size_t count;
@@ -313,7 +316,9 @@ static void a_long_chain_with_many_outputs_agrees(void **state)
     lw_graph *g = lw_graph_create();
     lw_value x = lw_input(g, "x", LW_SHAPE(5, 7, 19)), y = lw_input(g, "y", LW_SHAPE(7, 1)), h = x;
     for (int i = 0; i < 200; i++) {
-        h = i % 3 == 0 ? lw_sin(g, lw_add(g, h, y)) : i % 3 == 1 ? lw_affine(g, lw_mul(g, h, x), 0.3, 0.1) : lw_tanh(g, h);
+        h = i % 3 == 0   ? lw_sin(g, lw_add(g, h, y))
+            : i % 3 == 1 ? lw_affine(g, lw_mul(g, h, x), 0.3, 0.1)
+                         : lw_tanh(g, h);
         if (i % 40 == 39)
             lw_output(g, i == 39 ? "a" : i == 79 ? "b" : i == 119 ? "c" : i == 159 ? "d" : "e", h);
     }
@@ -334,7 +339,8 @@ static void a_long_chain_with_many_outputs_agrees(void **state)
     lw_graph_destroy(g);
 }
 
-/* Random graphs of all kinds of cheap ops: whatever is fused, cut or copied, results must be the reference's. */
+/* Random graphs of all kinds of cheap ops: whatever is fused, cut or copied, results must be the reference's.
+ */
 static lw_value random_step(lw_graph *g, const lw_value *pool, int count, uint32_t *dice)
 {
     lw_value a = pool[dice[0] % (uint32_t)count], b = pool[dice[1] % (uint32_t)count];
@@ -352,8 +358,14 @@ static lw_value random_step(lw_graph *g, const lw_value *pool, int count, uint32
     case 8: return lw_maximum(g, a, lw_max(g, b, LW_AXIS(axis) | LW_AXIS((axis + 1) % 3), true));
     case 9: return lw_where(g, lw_less(g, a, b), lw_affine(g, b, 2, 0), a);
     case 10: return lw_add(g, a, lw_broadcast(g, lw_slice(g, b, axis, 1, 1, 1), shape));
-    default: return lw_affine(g, lw_matmul(g, lw_softmax(g, a, 2), lw_transpose(g, lw_matmul(g, b,
-                              lw_slice(g, lw_pad(g, a, 1, 0, 20), 1, 0, shape.dim[2], 1)), 1, 2)), 0.3, 0);
+    default:
+        return lw_affine(
+            g,
+            lw_matmul(
+                g, lw_softmax(g, a, 2),
+                lw_transpose(g, lw_matmul(g, b, lw_slice(g, lw_pad(g, a, 1, 0, 20), 1, 0, shape.dim[2], 1)),
+                             1, 2)),
+            0.3, 0);
     }
 }
 
@@ -385,7 +397,8 @@ static void random_graphs_agree(void **state)
         fill(data[0], 4 * 6 * 17, "x");
         fill(data[1], 4 * 6 * 17, "y");
         size_t size = (size_t)lw_shape_count(shape);
-        if (lw_program_write(p, "x", data[0], size) == LW_NOT_FOUND || lw_program_write(p, "y", data[1], size))
+        if (lw_program_write(p, "x", data[0], size) == LW_NOT_FOUND ||
+            lw_program_write(p, "y", data[1], size))
             lw_error_clear();
         lw_program_write(p, "y", data[1], size);
         reference_write(r, "x", data[0]);
@@ -401,7 +414,8 @@ static void random_graphs_agree(void **state)
     }
 }
 
-/* --- training ---------------------------------------------------------------------------------------------- */
+/* --- training ----------------------------------------------------------------------------------------------
+ */
 typedef struct training {
     lw_graph *graph;
     lw_store *weights, *state;
@@ -413,7 +427,13 @@ static training make_training(void)
 {
     training t = {lw_graph_create(), lw_store_create(), lw_store_create(), NULL};
     lw_graph *g = t.graph;
-    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "test", .model = "net", .prefix = "", .store = t.weights, .seed = 1, .create = true,
+    lw_scope scope = {.size = sizeof(lw_scope),
+                      .plugin = "test",
+                      .model = "net",
+                      .prefix = "",
+                      .store = t.weights,
+                      .seed = 1,
+                      .create = true,
                       .training = true};
     lw_scope_push(g, &scope);
     lw_value x = lw_input(g, "x", LW_SHAPE(8, 3, 8, 8)), want = lw_input(g, "want", LW_SHAPE(8, 1));
@@ -476,7 +496,8 @@ static void adam_steps_are_those_of_the_reference_and_lower_the_loss(void **stat
         const lw_tensor *got = lw_store_get(t.weights, name), *want = lw_store_get(u.weights, name);
         for (int64_t k = 0; k < lw_shape_count(got->shape); k++)
             if (!(fabsf(got->data[k] - want->data[k]) < 2e-4f))
-                fail_msg("%s[%d] is %g, should be %g", name, (int)k, (double)got->data[k], (double)want->data[k]);
+                fail_msg("%s[%d] is %g, should be %g", name, (int)k, (double)got->data[k],
+                         (double)want->data[k]);
     }
     for (int step = 0; step < 100; step++)
         run(t.program);
@@ -507,12 +528,13 @@ static void the_same_training_gives_the_same_bytes(void **state)
 static cl_uint references_to(cl_context context)
 {
     cl_uint count = 0;
-    assert_int_equal(clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL), CL_SUCCESS);
+    assert_int_equal(clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL),
+                     CL_SUCCESS);
     return count;
 }
 
-/* Every OpenCL object holds its context: once all is closed, only this test does. (To leak checkers, objects that
- * were forgotten are PoCL's own memory.) */
+/* Every OpenCL object holds its context: once all is closed, only this test does. (To leak checkers, objects
+ * that were forgotten are PoCL's own memory.) */
 static void a_closed_device_leaves_no_opencl_object(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* bench_models.c — the DCGAN-64 cases of script/bench, driven line by line so that a peer can be timed in between.
+/* bench_models.c — the DCGAN-64 cases of script/bench, driven line by line so that a peer can be timed in
+ * between.
  *
  * bench_models PLUGIN_DIR, then on standard input:
  *   save FILE      writes the model's weights
@@ -35,7 +36,8 @@ static void die(void)
 static void add_part(bench *b, lwi_registry *registry, lw_part part, const char *id)
 {
     const lw_plugin *plugin = lwi_registry_load(registry, id);
-    if (!plugin || lwi_model_set_part(b->model, part, plugin, lwi_args_create(plugin), NULL, NULL, 1) != LW_OK)
+    if (!plugin ||
+        lwi_model_set_part(b->model, part, plugin, lwi_args_create(plugin), NULL, NULL, 1) != LW_OK)
         die();
 }
 
@@ -75,7 +77,8 @@ static lw_program *compile_discriminator(bench *b)
     lw_value on_fake = lw_discriminate(g, b->model, fake, .training = true, .trainable = true);
     lw_value loss = lw_add(g, cross_entropy(g, on_real, -1), cross_entropy(g, on_fake, 1));
     lw_output(g, "loss", loss);
-    lw_adam(g, loss, lw_model_store(b->model, LW_PART_DISCRIMINATOR), b->adam_d, .learning_rate = 2e-4f, .beta1 = 0.5f);
+    lw_adam(g, loss, lw_model_store(b->model, LW_PART_DISCRIMINATOR), b->adam_d, .learning_rate = 2e-4f,
+            .beta1 = 0.5f);
     return compile(b, g);
 }
 
@@ -86,7 +89,8 @@ static lw_program *compile_generator(bench *b)
     lw_value fake = lw_generate(g, b->model, z, .training = true, .trainable = true);
     lw_value loss = cross_entropy(g, lw_discriminate(g, b->model, fake, .training = true), -1);
     lw_output(g, "loss", loss);
-    lw_adam(g, loss, lw_model_store(b->model, LW_PART_GENERATOR), b->adam_g, .learning_rate = 2e-4f, .beta1 = 0.5f);
+    lw_adam(g, loss, lw_model_store(b->model, LW_PART_GENERATOR), b->adam_g, .learning_rate = 2e-4f,
+            .beta1 = 0.5f);
     return compile(b, g);
 }
 
@@ -128,7 +132,8 @@ static void save_images(bench *b, const char *stem)
     lw_normal((lw_stream){.seed = 1}, 0, BATCH * 100, z->data);
     lw_tensor *images = NULL;
     snprintf(path, sizeof path, "%s.z.npy", stem);
-    if (lw_npy_save(z, path) != LW_OK || lw_model_images(b->model, b->device, "z", z, BATCH, &images, NULL) != LW_OK)
+    if (lw_npy_save(z, path) != LW_OK ||
+        lw_model_images(b->model, b->device, "z", z, BATCH, &images, NULL) != LW_OK)
         die();
     snprintf(path, sizeof path, "%s.images.npy", stem);
     if (lw_npy_save(images, path) != LW_OK)
@@ -141,8 +146,10 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return fprintf(stderr, "usage: bench_models PLUGIN_DIR\n"), 2;
-    bench b = {.device = lw_device_open("cpu", "native"), .model = lwi_model_create("dcgan"),
-               .adam_g = lw_store_create(), .adam_d = lw_store_create()};
+    bench b = {.device = lw_device_open("cpu", "native"),
+               .model = lwi_model_create("dcgan"),
+               .adam_g = lw_store_create(),
+               .adam_d = lw_store_create()};
     lwi_registry *registry = lwi_registry_create();
     if (!b.device || !b.model || lwi_registry_scan(registry, argv[1]) != LW_OK)
         die();

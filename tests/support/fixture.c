@@ -34,7 +34,8 @@ void fixture_open(fixture *f, const char *name, const char *blas)
 
 void fixture_part(fixture *f, lw_part part, const char *id, const char *prefix, const char *const *with)
 {
-    test_must(lwi_model_set_part(f->model, part, test_plugin(id), test_args(id, with), f->weights, prefix, 0));
+    test_must(
+        lwi_model_set_part(f->model, part, test_plugin(id), test_args(id, with), f->weights, prefix, 0));
 }
 
 void fixture_close(fixture *f)
@@ -82,7 +83,8 @@ static void compare(fixture *f, const fixture_check *check, const lw_tensor *got
     worst /= deviation(want);
     print_message("  %s %s: largest error %.2g deviations\n", f->name, check->expected, worst);
     if (!(worst <= check->tolerance))
-        fail_msg("%s %s: largest error %g deviations, allowed %g", f->name, check->expected, worst, check->tolerance);
+        fail_msg("%s %s: largest error %g deviations, allowed %g", f->name, check->expected, worst,
+                 check->tolerance);
 }
 
 void fixture_run(fixture *f, lw_graph *g, const fixture_check *checks, int count)

@@ -11,9 +11,12 @@ static const char *const layouts[] = {"zoo", "lategan", "examples", NULL};
 
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "zoo", 0, 0, layouts,
-     "Key layout: pytorch_GAN_zoo, lateGAN's notebooks (first and last layer with bias), or pytorch/examples; found from the weights."},
-    {"width", LW_PARAM_INT, "channels", "64", 1, 1024, NULL, "Channels of the first layer (all three repositories: 64); found from the weights."},
-    {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL, "Halvings after the first; 3 takes 64x64; found from the weights."},
+     "Key layout: pytorch_GAN_zoo, lateGAN's notebooks (first and last layer with bias), or "
+     "pytorch/examples; found from the weights."},
+    {"width", LW_PARAM_INT, "channels", "64", 1, 1024, NULL,
+     "Channels of the first layer (all three repositories: 64); found from the weights."},
+    {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL,
+     "Halvings after the first; 3 takes 64x64; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
 };
 
@@ -55,8 +58,10 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         lw_shape first, last;
         int depth = count_blocks(weights, layouts[i]);
         if (depth == 0 ||
-            !lw_weights_shape(weights, &first, "%s.weight", layer_name(layouts[i], depth, 0, false, name, sizeof name)) ||
-            !lw_weights_shape(weights, &last, "%s.weight", layer_name(layouts[i], depth, depth + 1, false, name, sizeof name)) ||
+            !lw_weights_shape(weights, &first, "%s.weight",
+                              layer_name(layouts[i], depth, 0, false, name, sizeof name)) ||
+            !lw_weights_shape(weights, &last, "%s.weight",
+                              layer_name(layouts[i], depth, depth + 1, false, name, sizeof name)) ||
             first.rank != 4 || last.rank != 4 || last.dim[0] != 1)
             continue;
         LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
@@ -64,8 +69,9 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         LW_TRY(lw_args_set_int(args, "width", first.dim[0]));
         return lw_args_set_int(args, "channels", first.dim[1]);
     }
-    return lw_fail(LW_UNSUPPORTED, "no DCGAN discriminator: neither decisionLayer.weight (pytorch_GAN_zoo), disc.0.weight "
-                                   "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");
+    return lw_fail(LW_UNSUPPORTED,
+                   "no DCGAN discriminator: neither decisionLayer.weight (pytorch_GAN_zoo), disc.0.weight "
+                   "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");
 }
 
 static void dims(const lw_args *args, lw_dims *dims)
@@ -77,9 +83,11 @@ static void dims(const lw_args *args, lw_dims *dims)
 }
 
 /* A convolution named by `name`: h [N, C, H, W] -> [N, out, H', W']. */
-static lw_value convolve(lw_graph *g, lw_value h, int64_t out, const char *name, int stride, int padding, bool with_bias)
+static lw_value convolve(lw_graph *g, lw_value h, int64_t out, const char *name, int stride, int padding,
+                         bool with_bias)
 {
-    lw_value weight = lw_weight(g, LW_SHAPE(out, lw_dim(g, h, 1), 4, 4), lw_init_normal(0, 0.02), "%s.weight", name);
+    lw_value weight =
+        lw_weight(g, LW_SHAPE(out, lw_dim(g, h, 1), 4, 4), lw_init_normal(0, 0.02), "%s.weight", name);
     lw_value bias = {0};
     if (with_bias)
         bias = lw_weight(g, LW_SHAPE(out), lw_init_constant(0), "%s.bias", name);
@@ -114,6 +122,7 @@ static const char *const provides[] = {"discriminator", NULL};
 static const char *const prefixes[] = {"netD.", "D.", "", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 
-LW_PLUGIN(DISCRIMINATOR, "dcgan", "1.0.0", "DCGAN: strided convolutions with batch norm, three key layouts",
-          .source = "Radford, Metz, Chintala 2016; pytorch_GAN_zoo b75dee40, lateGAN a4604a17, pytorch/examples",
-          LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);
+LW_PLUGIN(
+    DISCRIMINATOR, "dcgan", "1.0.0", "DCGAN: strided convolutions with batch norm, three key layouts",
+    .source = "Radford, Metz, Chintala 2016; pytorch_GAN_zoo b75dee40, lateGAN a4604a17, pytorch/examples",
+    LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

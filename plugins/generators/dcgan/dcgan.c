@@ -1,7 +1,8 @@
 /* dcgan.c — the DCGAN generator (Radford et al. 2016) in the three key layouts people hold.
  *
  * z [N, z_dim] -> 4x4 by a transposed convolution, then `depth` doublings with batch norm and ReLU, then
- * an output layer: image [N, channels, 2^(depth+3), 2^(depth+3)]. README.md says which file has which keys. */
+ * an output layer: image [N, channels, 2^(depth+3), 2^(depth+3)]. README.md says which file has which keys.
+ */
 #include <latentwalk/latentwalk.h>
 
 #include <stdio.h>
@@ -13,16 +14,22 @@ static const char *const statistics[] = {"running", "batch", NULL};
 
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "zoo", 0, 0, layouts,
-     "Key layout: pytorch_GAN_zoo, lateGAN's notebooks (output layer with bias), or pytorch/examples; found from the weights."},
-    {"z_dim", LW_PARAM_INT, NULL, "100", 1, 4096, NULL, "Size of the latent (DCGAN paper: 100); found from the weights."},
+     "Key layout: pytorch_GAN_zoo, lateGAN's notebooks (output layer with bias), or pytorch/examples; found "
+     "from the weights."},
+    {"z_dim", LW_PARAM_INT, NULL, "100", 1, 4096, NULL,
+     "Size of the latent (DCGAN paper: 100); found from the weights."},
     {"width", LW_PARAM_INT, "channels", "64", 1, 1024, NULL,
-     "Channels of the last block; doubled per block below (all three repositories: 64); found from the weights."},
-    {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL, "Doublings between 4x4 and the output layer; 3 gives 64x64; found from the weights."},
+     "Channels of the last block; doubled per block below (all three repositories: 64); found from the "
+     "weights."},
+    {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL,
+     "Doublings between 4x4 and the output layer; 3 gives 64x64; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
     {"output", LW_PARAM_CHOICE, NULL, "tanh", 0, 0, outputs,
-     "Last activation; `none` is pytorch_GAN_zoo's for the losses WGANGP and Logistic; taken from constructor arguments (lossCriterion)."},
+     "Last activation; `none` is pytorch_GAN_zoo's for the losses WGANGP and Logistic; taken from "
+     "constructor arguments (lossCriterion)."},
     {"statistics", LW_PARAM_CHOICE, NULL, "running", 0, 0, statistics,
-     "Batch norm outside training: running averages, or each batch's own as pytorch_GAN_zoo's test() does without eval()."},
+     "Batch norm outside training: running averages, or each batch's own as pytorch_GAN_zoo's test() does "
+     "without eval()."},
 };
 
 /* Name of layer i's convolution or batch norm; 0 … depth are blocks, depth + 1 is the output layer. */
@@ -42,12 +49,14 @@ static const char *layer_name(const char *layout, int depth, int i, bool norm, c
     return name;
 }
 
-/* pytorch_GAN_zoo's constructor arguments tell the loss, and the loss the last activation (gan_losses' classes). */
+/* pytorch_GAN_zoo's constructor arguments tell the loss, and the loss the last activation (gan_losses'
+ * classes). */
 static lw_status set_output(const lw_weights *weights, lw_args *args)
 {
     char loss[32];
-    if (lw_is_given(args, "output") || (!lw_weights_config_text(weights, "lossCriterion", loss, sizeof loss) &&
-                                        !lw_weights_config_text(weights, "lossMode", loss, sizeof loss)))
+    if (lw_is_given(args, "output") ||
+        (!lw_weights_config_text(weights, "lossCriterion", loss, sizeof loss) &&
+         !lw_weights_config_text(weights, "lossMode", loss, sizeof loss)))
         return LW_OK;
     bool unbounded = strcmp(loss, "WGANGP") == 0 || strcmp(loss, "Logistic") == 0;
     return lw_args_set_text(args, "output", unbounded ? "none" : "tanh");
@@ -72,8 +81,10 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         lw_shape first, last;
         int depth = count_blocks(weights, layouts[i]);
         if (depth == 0 ||
-            !lw_weights_shape(weights, &first, "%s.weight", layer_name(layouts[i], depth, 0, false, name, sizeof name)) ||
-            !lw_weights_shape(weights, &last, "%s.weight", layer_name(layouts[i], depth, depth + 1, false, name, sizeof name)) ||
+            !lw_weights_shape(weights, &first, "%s.weight",
+                              layer_name(layouts[i], depth, 0, false, name, sizeof name)) ||
+            !lw_weights_shape(weights, &last, "%s.weight",
+                              layer_name(layouts[i], depth, depth + 1, false, name, sizeof name)) ||
             first.rank != 4 || last.rank != 4)
             continue;
         LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
@@ -83,8 +94,9 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         LW_TRY(lw_args_set_int(args, "channels", last.dim[1]));
         return set_output(weights, args);
     }
-    return lw_fail(LW_UNSUPPORTED, "no DCGAN generator: neither formatLayer.weight (pytorch_GAN_zoo), net.0.0.weight "
-                                   "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");
+    return lw_fail(LW_UNSUPPORTED,
+                   "no DCGAN generator: neither formatLayer.weight (pytorch_GAN_zoo), net.0.0.weight "
+                   "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");
 }
 
 static void dims(const lw_args *args, lw_dims *dims)
@@ -144,6 +156,7 @@ static const char *const provides[] = {"synthesize", NULL};
 static const char *const prefixes[] = {"avgG.", "netG.", "G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL, synthesize};
 
-LW_PLUGIN(GENERATOR, "dcgan", "1.0.0", "DCGAN: transposed convolutions with batch norm, three key layouts",
-          .source = "Radford, Metz, Chintala 2016; pytorch_GAN_zoo b75dee40, lateGAN a4604a17, pytorch/examples",
-          LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);
+LW_PLUGIN(
+    GENERATOR, "dcgan", "1.0.0", "DCGAN: transposed convolutions with batch norm, three key layouts",
+    .source = "Radford, Metz, Chintala 2016; pytorch_GAN_zoo b75dee40, lateGAN a4604a17, pytorch/examples",
+    LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);

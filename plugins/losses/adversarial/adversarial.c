@@ -6,12 +6,15 @@
 
 #include <string.h>
 
-static const char *const forms[] = {"non-saturating", "saturating", "wasserstein", "hinge", "probability", NULL};
+static const char *const forms[] = {"non-saturating", "saturating",  "wasserstein",
+                                    "hinge",          "probability", NULL};
 
 static const lw_param params[] = {
     {"form", LW_PARAM_CHOICE, NULL, "non-saturating", 0, 0, forms,
-     "Binary cross-entropy with the generator wanting the label `real` (non-saturating) or not the label `fake` "
-     "(saturating; both Goodfellow et al. 2014), Wasserstein (Arjovsky et al. 2017), hinge (Lim & Ye 2017), or "
+     "Binary cross-entropy with the generator wanting the label `real` (non-saturating) or not the label "
+     "`fake` "
+     "(saturating; both Goodfellow et al. 2014), Wasserstein (Arjovsky et al. 2017), hinge (Lim & Ye 2017), "
+     "or "
      "minus the mean probability (lateGAN's TrajectoryNet)."},
 };
 
@@ -61,6 +64,7 @@ static lw_value build(lw_graph *g, const lw_args *args, const lw_loss_inputs *in
 static const char *const needs[] = {"images", "discriminator", NULL};
 static const lw_loss functions = {sizeof(lw_loss), build};
 
-LW_PLUGIN(LOSS, "adversarial", "1.0.0", "Realism by the model's discriminator, for both sides of the game",
-          .source = "Goodfellow et al. 2014; Arjovsky et al. 2017; Lim & Ye 2017; lateGAN a4604a17 (probability)",
-          LW_PARAMS(params), .needs = needs, .functions = &functions);
+LW_PLUGIN(
+    LOSS, "adversarial", "1.0.0", "Realism by the model's discriminator, for both sides of the game",
+    .source = "Goodfellow et al. 2014; Arjovsky et al. 2017; Lim & Ye 2017; lateGAN a4604a17 (probability)",
+    LW_PARAMS(params), .needs = needs, .functions = &functions);

@@ -1,5 +1,6 @@
-/* hypersphere.c — keeps Gaussian latents where they are likely: near the sphere of radius sqrt(d), on which almost all
- * draws from N(0, I) lie. Without it, a loss on images is free to leave the latents a generator was trained on. */
+/* hypersphere.c — keeps Gaussian latents where they are likely: near the sphere of radius sqrt(d), on which
+ * almost all draws from N(0, I) lie. Without it, a loss on images is free to leave the latents a generator
+ * was trained on. */
 #include <latentwalk/latentwalk.h>
 
 #include <math.h>
@@ -8,7 +9,8 @@
 static const char *const forms[] = {"squared", "absolute", NULL};
 static const lw_param params[] = {
     {"form", LW_PARAM_CHOICE, NULL, "squared", 0, 0, forms,
-     "Mean of (|z| - sqrt(d))^2, as the code of \"Diamond in the rough\" has it, or of its absolute value, as the paper."},
+     "Mean of (|z| - sqrt(d))^2, as the code of \"Diamond in the rough\" has it, or of its absolute value, "
+     "as the paper."},
 };
 
 /* latents [N, d] or [N, T, d] -> scalar */
@@ -26,5 +28,5 @@ static const char *const needs[] = {"latents", NULL};
 static const lw_loss functions = {sizeof(lw_loss), build};
 
 LW_PLUGIN(LOSS, "hypersphere", "1.0.0", "Latents near the sphere of radius sqrt(d), where Gaussian ones are",
-          .source = "Diamond in the rough, eq. 4; diamondintherough d90ff185 (squared)", LW_PARAMS(params), .needs = needs,
-          .functions = &functions);
+          .source = "Diamond in the rough, eq. 4; diamondintherough d90ff185 (squared)", LW_PARAMS(params),
+          .needs = needs, .functions = &functions);

@@ -1,5 +1,6 @@
-/* gan_trainer.c — trains a model's generator and discriminator against each other, alternating one update of each
- * (Goodfellow et al. 2014; Radford et al. 2016 for the defaults), with a moving average of the generator. */
+/* gan_trainer.c — trains a model's generator and discriminator against each other, alternating one update of
+ * each (Goodfellow et al. 2014; Radford et al. 2016 for the defaults), with a moving average of the
+ * generator. */
 #include "programs.h"
 
 #include <stdio.h>
@@ -8,19 +9,24 @@ static const char *const model_needs[] = {"synthesize", "discriminator", NULL};
 static const char *const offers[] = {"fake", "real", "images", NULL};
 
 static const lw_param params[] = {
-    {"model", LW_PARAM_MODEL, NULL, NULL, 0, 0, model_needs, "The model to train, in place; give it no weights to start afresh."},
+    {"model", LW_PARAM_MODEL, NULL, NULL, 0, 0, model_needs,
+     "The model to train, in place; give it no weights to start afresh."},
     {"iterations", LW_PARAM_INT, NULL, NULL, 1, 100000000, NULL, "Updates of each network."},
-    {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL, "Images per update (DCGAN paper: 128; its Torch code: 64)."},
+    {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL,
+     "Images per update (DCGAN paper: 128; its Torch code: 64)."},
     {"generator_rate", LW_PARAM_FLOAT, NULL, "2e-4", 0, 1, NULL, "Adam's learning rate (DCGAN paper)."},
     {"discriminator_rate", LW_PARAM_FLOAT, NULL, "2e-4", 0, 1, NULL, "Adam's learning rate (DCGAN paper)."},
     {"beta1", LW_PARAM_FLOAT, NULL, "0.5", 0, 0.9999, NULL, "Adam's first decay (DCGAN paper)."},
     {"beta2", LW_PARAM_FLOAT, NULL, "0.999", 0.0001, 0.999999, NULL, "Adam's second decay (DCGAN paper)."},
     {"average", LW_PARAM_FLOAT, NULL, "0.999", 0, 0.999999, NULL,
-     "Decay of the generator's moving average, which becomes the model's generator in the end (pytorch_GAN_zoo: 0.999)."},
+     "Decay of the generator's moving average, which becomes the model's generator in the end "
+     "(pytorch_GAN_zoo: 0.999)."},
     {"flip", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL, "Mirror half of the training images."},
     {"losses", LW_PARAM_LOSSES, NULL, "[{uses: loss/adversarial}]", 0, 0, offers,
-     "Both sides' losses: with `real` and `fake` scores for the discriminator, with `fake` alone for the generator."},
-    {"samples_every", LW_PARAM_INT, "iterations", "500", 1, 100000000, NULL, "How often a grid of samples and the validation losses are made."},
+     "Both sides' losses: with `real` and `fake` scores for the discriminator, with `fake` alone for the "
+     "generator."},
+    {"samples_every", LW_PARAM_INT, "iterations", "500", 1, 100000000, NULL,
+     "How often a grid of samples and the validation losses are made."},
     {"half", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL, "Store model.safetensors in half precision."},
 };
 
@@ -29,7 +35,8 @@ static const lw_port inputs[] = {
     {"validation", "dataset[M, channels, height, width]", 1, 0, "Held-out images for the validation losses."},
 };
 static const lw_port outputs[] = {
-    {"samples", "image[batch, channels, height, width]", 0, 0, "Images of the trained generator from the fixed latents of the sample grids."},
+    {"samples", "image[batch, channels, height, width]", 0, 0,
+     "Images of the trained generator from the fixed latents of the sample grids."},
 };
 
 /* Everything the loop works with. */
@@ -71,13 +78,15 @@ static lw_status open_loop(loop *l, lw_step *step)
     t->args = lw_step_args(step);
     t->model = lw_step_model(step, "model");
     int64_t batch = lw_int(t->args, "batch");
-    t->image = LW_SHAPE(batch, lw_model_dim(t->model, "channels"), lw_model_dim(t->model, "height"), lw_model_dim(t->model, "width"));
+    t->image = LW_SHAPE(batch, lw_model_dim(t->model, "channels"), lw_model_dim(t->model, "height"),
+                        lw_model_dim(t->model, "width"));
     LW_TRY(open_stores(t));
     LW_TRY(open_loader(step, "images", batch, lw_bool(t->args, "flip"), &l->train));
     LW_TRY(open_loader(step, "validation", batch, false, &l->held_out));
     l->real = lw_alloc((size_t)lw_shape_count(t->image), sizeof(float));
-    if (!l->real || !(l->discriminator = compile_discriminator_half(t)) || !(l->generator = compile_generator_half(t)) ||
-        !(l->calibration = compile_calibration(t)) || !(l->sampler = compile_sampler(t)) || (l->held_out && !(l->validation = compile_validation(t))))
+    if (!l->real || !(l->discriminator = compile_discriminator_half(t)) ||
+        !(l->generator = compile_generator_half(t)) || !(l->calibration = compile_calibration(t)) ||
+        !(l->sampler = compile_sampler(t)) || (l->held_out && !(l->validation = compile_validation(t))))
         return lw_error_status();
     return LW_OK;
 }
@@ -114,8 +123,8 @@ static lw_status update(loop *l, int64_t i)
 static lw_status validate(loop *l, int64_t i)
 {
     static const char *const names[] = {"discriminator", "generator", "real", "fake"};
-    static const char *const series[] = {"validation discriminator", "validation generator", "validation score of real",
-                                         "validation score of fake"};
+    static const char *const series[] = {"validation discriminator", "validation generator",
+                                         "validation score of real", "validation score of fake"};
     const int batches = 4;
     double sum[4] = {0};
     for (int k = 0; k < batches; k++) {
@@ -133,8 +142,8 @@ static lw_status validate(loop *l, int64_t i)
     return LW_OK;
 }
 
-/* Running statistics belong to the weights they were taken with, so the averaged weights need their own: those of 50
- * batches of their images, which BigGAN (Brock et al. 2019) calls standing statistics. */
+/* Running statistics belong to the weights they were taken with, so the averaged weights need their own:
+ * those of 50 batches of their images, which BigGAN (Brock et al. 2019) calls standing statistics. */
 static lw_status calibrate(loop *l)
 {
     for (uint64_t k = 0; k < 50; k++) {
@@ -153,7 +162,8 @@ static lw_tensor *sample(loop *l)
         return NULL;
     lw_stream stream = {.seed = lw_step_seed(l->t.step), .purpose = lw_purpose("sample latents")};
     lw_normal(stream, 0, (size_t)count, z);
-    bool ran = lw_program_write(l->sampler, "z", z, (size_t)count) == LW_OK && lw_program_run(l->sampler) == LW_OK;
+    bool ran =
+        lw_program_write(l->sampler, "z", z, (size_t)count) == LW_OK && lw_program_run(l->sampler) == LW_OK;
     lw_free(z);
     return ran ? lw_program_read_tensor(l->sampler, "images") : NULL;
 }

@@ -24,7 +24,8 @@ lw_program *compile_discriminator_half(trainer *t)
     lw_graph *g = lw_graph_create();
     if (!g)
         return NULL;
-    lw_value fake = lw_stop_gradient(g, lw_generate(g, t->model, fresh_latents(t, g, "discriminator latents"), .training = true));
+    lw_value fake = lw_stop_gradient(
+        g, lw_generate(g, t->model, fresh_latents(t, g, "discriminator latents"), .training = true));
     lw_value real = lw_input(g, "real", t->image);
     const lw_named_value values[] = {
         {"real", lw_discriminate(g, t->model, real, .training = true, .trainable = true)},
@@ -42,8 +43,10 @@ lw_program *compile_generator_half(trainer *t)
     lw_graph *g = lw_graph_create();
     if (!g)
         return NULL;
-    lw_value fake = lw_generate(g, t->model, fresh_latents(t, g, "generator latents"), .training = true, .trainable = true);
-    const lw_named_value values[] = {{"fake", lw_discriminate(g, t->model, fake, .training = true)}, {"images", fake}};
+    lw_value fake = lw_generate(g, t->model, fresh_latents(t, g, "generator latents"), .training = true,
+                                .trainable = true);
+    const lw_named_value values[] = {{"fake", lw_discriminate(g, t->model, fake, .training = true)},
+                                     {"images", fake}};
     lw_value loss = lw_step_losses(t->step, g, "losses", t->model, values, 2, "loss");
     lw_output(g, "loss", loss);
     adam(t, g, loss, t->generator, t->adam_generator, "generator_rate");

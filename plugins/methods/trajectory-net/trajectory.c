@@ -33,7 +33,8 @@ static lw_value linear(lw_graph *g, lw_value x, int64_t out, int index)
     int64_t in = lw_dim(g, x, 1);
     double bound = 1 / sqrt((double)in);
     lw_value weight = lw_weight(g, LW_SHAPE(out, in), lw_init_uniform(-bound, bound), "fc.%d.weight", index);
-    return lw_linear(g, x, weight, lw_weight(g, LW_SHAPE(out), lw_init_uniform(-bound, bound), "fc.%d.bias", index));
+    return lw_linear(g, x, weight,
+                     lw_weight(g, LW_SHAPE(out), lw_init_uniform(-bound, bound), "fc.%d.bias", index));
 }
 
 lw_value trajectory(lw_graph *g, const lw_args *args, lw_value z)

@@ -1,5 +1,6 @@
-/* trajectory_net.c — TrajectoryNet: learns walks z0 -> z1 … zT by backpropagating losses on their images through a
- * frozen generator and discriminator (Kumar, "Latent Trajectory Optimization for Smooth Semantic Edits"). */
+/* trajectory_net.c — TrajectoryNet: learns walks z0 -> z1 … zT by backpropagating losses on their images
+ * through a frozen generator and discriminator (Kumar, "Latent Trajectory Optimization for Smooth Semantic
+ * Edits"). */
 #include "trajectory.h"
 
 #include <stdio.h>
@@ -11,20 +12,29 @@ static const char *const model_needs[] = {"synthesize", NULL};
 static const char *const offers[] = {"latents", "images", NULL};
 
 static const lw_param params[] = {
-    {"model", LW_PARAM_MODEL, NULL, NULL, 0, 0, model_needs, "The model whose latent space is walked; it is not changed."},
+    {"model", LW_PARAM_MODEL, NULL, NULL, 0, 0, model_needs,
+     "The model whose latent space is walked; it is not changed."},
     {"points", LW_PARAM_INT, NULL, "10", 2, 1000, NULL, "Points of a walk (paper, section IV.C: 10)."},
-    {"hidden", LW_PARAM_INTS, "units", "[256]", 1, 65536, NULL, "Hidden layers of the network (official code: one of 256)."},
+    {"hidden", LW_PARAM_INTS, "units", "[256]", 1, 65536, NULL,
+     "Hidden layers of the network (official code: one of 256)."},
     {"iterations", LW_PARAM_INT, NULL, "500", 1, 10000000, NULL, "Training steps (official code: 500)."},
-    {"batch", LW_PARAM_INT, "walks", "1", 1, 4096, NULL, "Fresh starting latents per step (official code: 1)."},
-    {"learning_rate", LW_PARAM_FLOAT, NULL, "1e-3", 0, 10, NULL, "Adam's learning rate, betas 0.9 and 0.999 (official code)."},
+    {"batch", LW_PARAM_INT, "walks", "1", 1, 4096, NULL,
+     "Fresh starting latents per step (official code: 1)."},
+    {"learning_rate", LW_PARAM_FLOAT, NULL, "1e-3", 0, 10, NULL,
+     "Adam's learning rate, betas 0.9 and 0.999 (official code)."},
     {"smoothing", LW_PARAM_CHOICE, NULL, "none", 0, 0, smoothings,
-     "Average pooling over 3 points: along the walk, or as the official notebook does it (mixing components)."},
+     "Average pooling over 3 points: along the walk, or as the official notebook does it (mixing "
+     "components)."},
     {"start", LW_PARAM_CHOICE, NULL, "free", 0, 0, starts,
-     "Whether a walk starts where the network likes (official code), or at its own z0 (paper, section III.B: z0 is its first point)."},
+     "Whether a walk starts where the network likes (official code), or at its own z0 (paper, section III.B: "
+     "z0 is its first point)."},
     {"losses", LW_PARAM_LOSSES, NULL,
-     "[{uses: loss/adversarial, with: {form: probability}}, {uses: loss/smoothness, weight: 0.1, with: {reduction: mean}}, "
+     "[{uses: loss/adversarial, with: {form: probability}}, {uses: loss/smoothness, weight: 0.1, with: "
+     "{reduction: mean}}, "
      "{uses: loss/diversity, weight: 0.05}]",
-     0, 0, offers, "What a good walk is: losses on its latents [N, T, d] and images [N*T, C, H, W] (official code, second variant)."},
+     0, 0, offers,
+     "What a good walk is: losses on its latents [N, T, d] and images [N*T, C, H, W] (official code, second "
+     "variant)."},
 };
 
 static const lw_port inputs[] = {
@@ -38,8 +48,13 @@ static const lw_port outputs[] = {
 /* The network in a scope of its own: its weights are made or taken from `network`. */
 static lw_value build_walk(lw_graph *g, lw_step *step, lw_store *network, lw_value z)
 {
-    lw_scope scope = {.size = sizeof(lw_scope), .plugin = "method/trajectory-net", .model = "trajectory", .prefix = "", .store = network,
-                      .seed = lw_step_seed(step), .create = true};
+    lw_scope scope = {.size = sizeof(lw_scope),
+                      .plugin = "method/trajectory-net",
+                      .model = "trajectory",
+                      .prefix = "",
+                      .store = network,
+                      .seed = lw_step_seed(step),
+                      .create = true};
     lw_scope_push(g, &scope);
     lw_value walk = trajectory(g, lw_step_args(step), z);
     lw_scope_pop(g);
@@ -52,7 +67,8 @@ static lw_program *compile_training(lw_step *step, lw_model *model, lw_store *ne
     lw_graph *g = lw_graph_create();
     if (!g)
         return NULL;
-    lw_value z = lw_random_normal(g, LW_SHAPE(lw_int(args, "batch"), lw_model_dim(model, "z_dim")), "trajectory-net starts");
+    lw_value z = lw_random_normal(g, LW_SHAPE(lw_int(args, "batch"), lw_model_dim(model, "z_dim")),
+                                  "trajectory-net starts");
     lw_value walk = build_walk(g, step, network, z);
     lw_value images = lw_generate(g, model, lw_merge(g, walk, 0, 1));
     const lw_named_value values[] = {{"latents", walk}, {"images", images}};

@@ -8,10 +8,13 @@
 #include <stdio.h>
 
 static const lw_param params[] = {
-    {"widths", LW_PARAM_INTS, "channels", "[32, 64, 128, 256]", 1, 4096, NULL, "Channels of each convolution; found from the weights."},
+    {"widths", LW_PARAM_INTS, "channels", "[32, 64, 128, 256]", 1, 4096, NULL,
+     "Channels of each convolution; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
-    {"side", LW_PARAM_INT, "px", "64", 1, 4096, NULL, "Height and width of the images; halved by every convolution."},
-    {"outputs", LW_PARAM_INT, NULL, "1", 1, 65536, NULL, "Numbers per image, e.g. attribute logits; found from the weights."},
+    {"side", LW_PARAM_INT, "px", "64", 1, 4096, NULL,
+     "Height and width of the images; halved by every convolution."},
+    {"outputs", LW_PARAM_INT, NULL, "1", 1, 65536, NULL,
+     "Numbers per image, e.g. attribute logits; found from the weights."},
 };
 
 static lw_status detect(const lw_weights *weights, lw_args *args)
@@ -22,10 +25,12 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     int count = 0;
     for (; count < 16 && lw_weights_shape(weights, &shape, "conv.%d.weight", count); count++) {
         if (shape.rank != 4)
-            return lw_fail(LW_SHAPE, "conv.%d.weight has %d dimensions, a convolution has 4", count, shape.rank);
+            return lw_fail(LW_SHAPE, "conv.%d.weight has %d dimensions, a convolution has 4", count,
+                           shape.rank);
         if (count == 0)
             LW_TRY(lw_args_set_int(args, "channels", shape.dim[1]));
-        used += (size_t)snprintf(widths + used, sizeof widths - used, "%c%lld", count ? ',' : '[', (long long)shape.dim[0]);
+        used += (size_t)snprintf(widths + used, sizeof widths - used, "%c%lld", count ? ',' : '[',
+                                 (long long)shape.dim[0]);
     }
     if (count == 0 || !lw_weights_shape(weights, &head, "head.weight") || head.rank != 2)
         return lw_fail(LW_UNSUPPORTED, "no cnn: conv.0.weight and head.weight are needed");
@@ -71,5 +76,5 @@ static const char *const prefixes[] = {"", "N.", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, apply};
 
 LW_PLUGIN(NETWORK, "cnn", "1.0.0", "A plain convolutional network for scores and attributes of images",
-          .source = "the usual design; torch's default initialisation", LW_PARAMS(params), .provides = provides,
-          .prefixes = prefixes, .functions = &functions);
+          .source = "the usual design; torch's default initialisation", LW_PARAMS(params),
+          .provides = provides, .prefixes = prefixes, .functions = &functions);

@@ -14,7 +14,8 @@ static const lw_param params[] = {
     {"path", LW_PARAM_PATH,
      .doc = "A folder (subfolders included) or a .zip of .jpg, .jpeg and .png pictures."},
     {"part", LW_PARAM_CHOICE, NULL, "all", .choices = parts,
-     .doc = "Every tenth picture by name is `held-out` (lateGAN sets aside 10 %), the others are for `training`."},
+     .doc = "Every tenth picture by name is `held-out` (lateGAN sets aside 10 %), the others are for "
+            "`training`."},
     {"count", LW_PARAM_INT, "pictures", "0", 0, 4294967295.0, NULL,
      "At most this many, the first by name after `where` and `part`; 0 takes all."},
     {"height", LW_PARAM_INT, "px", "64", 1, 4096, NULL, "Height that every picture is resized to."},

@@ -116,9 +116,14 @@ static void lower_matmul(lwi_lowering *l, int node)
     if (l->status != LW_OK)
         return;
     lw_shape sa = l->ir->inst[inst.in[0]].shape;
-    lwi_gemm gemm = {.batch = batch_of(inst.shape), .m = inst.shape.dim[rank - 2], .n = inst.shape.dim[rank - 1],
-                     .k = sa.dim[sa.rank - (inst.i[0] ? 2 : 1)], .ta = a.transposed, .tb = b.transposed,
-                     .stride_a = a.stride, .stride_b = b.stride};
+    lwi_gemm gemm = {.batch = batch_of(inst.shape),
+                     .m = inst.shape.dim[rank - 2],
+                     .n = inst.shape.dim[rank - 1],
+                     .k = sa.dim[sa.rank - (inst.i[0] ? 2 : 1)],
+                     .ta = a.transposed,
+                     .tb = b.transposed,
+                     .stride_a = a.stride,
+                     .stride_b = b.stride};
     if (gemm.batch > 1 && b.stride == 0 && !a.transposed && a.stride) { /* one tall product */
         gemm.m *= gemm.batch;
         gemm.batch = 1;
@@ -139,9 +144,18 @@ static void lower_conv(lwi_lowering *l, int node)
     lw_shape x = kind == LWI_CONV_TRANSPOSE ? inst.shape : first;
     lw_shape y = kind == LWI_CONV_FORWARD ? inst.shape : kind == LWI_CONV_TRANSPOSE ? first : second;
     lw_shape w = kind == LWI_CONV_WEIGHT ? inst.shape : second;
-    lwi_conv conv = {.kind = kind, .n = (int)x.dim[0], .c = (int)x.dim[1], .h = (int)x.dim[2], .w = (int)x.dim[3],
-                     .k = (int)w.dim[0], .r = (int)w.dim[2], .s = (int)w.dim[3], .oh = (int)y.dim[2],
-                     .ow = (int)y.dim[3], .stride = (int)inst.i[0], .padding = (int)inst.i[1]};
+    lwi_conv conv = {.kind = kind,
+                     .n = (int)x.dim[0],
+                     .c = (int)x.dim[1],
+                     .h = (int)x.dim[2],
+                     .w = (int)x.dim[3],
+                     .k = (int)w.dim[0],
+                     .r = (int)w.dim[2],
+                     .s = (int)w.dim[3],
+                     .oh = (int)y.dim[2],
+                     .ow = (int)y.dim[3],
+                     .stride = (int)inst.i[0],
+                     .padding = (int)inst.i[1]};
     bool weight = kind == LWI_CONV_WEIGHT;
     lwi_buffer a = lwi_dense_buffer(l, inst.in[0], LWI_NHWC);
     lwi_buffer b = lwi_dense_buffer(l, inst.in[1], weight ? LWI_NHWC : LWI_PLAIN);

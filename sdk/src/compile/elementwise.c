@@ -99,7 +99,8 @@ static void print_store(lwi_text *text, int term, int64_t inner, int width, cons
     if (inner == 1)
         lwi_print(text, width > 1 ? "%svstore16(t%d, 0, q + i);\n" : "%sq[i] = t%d;\n", indent, term);
     else
-        lwi_print(text, width > 1 ? "%sSCATTER(q + i * gq, gq, t%d);\n" : "%sq[i * gq] = t%d;\n", indent, term);
+        lwi_print(text, width > 1 ? "%sSCATTER(q + i * gq, gq, t%d);\n" : "%sq[i * gq] = t%d;\n", indent,
+                  term);
 }
 
 /* Whether neighbours in the innermost loop lie apart somewhere. */
@@ -108,13 +109,14 @@ static bool gathers(const lwi_expr *e, const int64_t *loop)
     int inner = e->loops - 1;
     bool apart = loop[inner] != 1;
     for (int t = 0; t < e->count; t++)
-        apart |= e->term[t].kind == LWI_TERM_LOAD && e->term[t].loop[inner] != 0 && e->term[t].loop[inner] != 1;
+        apart |=
+            e->term[t].kind == LWI_TERM_LOAD && e->term[t].loop[inner] != 0 && e->term[t].loop[inner] != 1;
     return apart;
 }
 
 /* Work split on a CPU: `slots` runs of rows, each row in `parts` runs of `chunk` elements. */
-static void print_cpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const int64_t *loop, int64_t offset,
-                      int result)
+static void print_cpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const int64_t *loop,
+                      int64_t offset, int result)
 {
     int64_t inner = e->size[e->loops - 1], rows = 1;
     for (int k = 0; k + 1 < e->loops; k++)
@@ -123,7 +125,8 @@ static void print_cpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const
     items = items < 1 ? 1 : items > most ? most : items;
     int64_t slots = rows >= items ? items : rows, parts = rows >= items ? 1 : items / rows;
     int64_t chunk = ((inner + parts - 1) / parts + TILE - 1) / TILE * TILE;
-    if (gathers(e, loop) && inner > TILE && rows >= TILE) { /* narrow tiles: what a row gathers, the next rows share */
+    if (gathers(e, loop) && inner > TILE &&
+        rows >= TILE) { /* narrow tiles: what a row gathers, the next rows share */
         chunk = TILE;
         parts = (inner + TILE - 1) / TILE;
         slots = parts >= items ? 1 : (items + parts - 1) / parts;
@@ -137,12 +140,15 @@ static void print_cpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const
         lwi_sign_int(s, rows, "rows");
         lwi_sign_int(s, (rows + slots - 1) / slots, "run");
         lwi_sign_int(s, parts, "parts");
-        lwi_print(text, "    const int part = (int)get_global_id(0) %% parts, slot = (int)get_global_id(0) / parts;\n"
-                        "    const int begin = part * chunk, end = min(n, begin + chunk);\n"
-                        "    for (int row = slot * run; row < min(rows, (slot + 1) * run); row++) {\n");
+        lwi_print(
+            text,
+            "    const int part = (int)get_global_id(0) %% parts, slot = (int)get_global_id(0) / parts;\n"
+            "    const int begin = part * chunk, end = min(n, begin + chunk);\n"
+            "    for (int row = slot * run; row < min(rows, (slot + 1) * run); row++) {\n");
         print_indices(text, e, s, indent);
     } else {
-        lwi_print(text, "    const int begin = (int)get_global_id(0) * chunk, end = min(n, begin + chunk);\n");
+        lwi_print(text,
+                  "    const int begin = (int)get_global_id(0) * chunk, end = min(n, begin + chunk);\n");
     }
     print_store_pointer(text, e, s, loop, offset, indent);
     lwi_expr_pointers(e, s, text, indent);
@@ -162,16 +168,18 @@ static void print_cpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const
         lwi_print(text, "    }\n");
 }
 
-static void print_gpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const int64_t *loop, int64_t offset,
-                      int result)
+static void print_gpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const int64_t *loop,
+                      int64_t offset, int result)
 {
     int64_t count = lw_shape_count(e->shape);
     s->launch.local[0] = GPU_LOCAL;
     s->launch.global[0] = (size_t)((count + GPU_LOCAL - 1) / GPU_LOCAL * GPU_LOCAL);
     lwi_sign_int(s, count, "count");
     lwi_sign_int(s, e->size[e->loops - 1], "n");
-    lwi_print(text, "    if (get_global_id(0) >= count)\n        return;\n"
-                    "    const int i = (int)get_global_id(0) %% n, row = (int)get_global_id(0) / n;\n    (void)row;\n");
+    lwi_print(
+        text,
+        "    if (get_global_id(0) >= count)\n        return;\n"
+        "    const int i = (int)get_global_id(0) %% n, row = (int)get_global_id(0) / n;\n    (void)row;\n");
     print_indices(text, e, s, "    ");
     print_store_pointer(text, e, s, loop, offset, "    ");
     lwi_expr_pointers(e, s, text, "    ");
@@ -180,7 +188,8 @@ static void print_gpu(lwi_text *text, const lwi_expr *e, lwi_signature *s, const
 }
 
 /* Which read arguments lie, element by element, where the result is stored. */
-static uint64_t in_place_arguments(const lwi_expr *e, const lwi_signature *s, const int64_t *loop, int64_t offset)
+static uint64_t in_place_arguments(const lwi_expr *e, const lwi_signature *s, const int64_t *loop,
+                                   int64_t offset)
 {
     uint64_t good = 0, bad = 0;
     for (int t = 0; t < e->count; t++) {

@@ -34,7 +34,8 @@ int lwi_sign_buffer(lwi_signature *s, lwi_arg_kind kind, lwi_buffer buffer)
         if (s->launch.arg[a].kind == kind && s->launch.arg[a].buffer == buffer)
             return a;
     int number = s->launch.arg_count;
-    lwi_print(&s->parameters, "%sglobal %sfloat *b%d", number ? ", " : "", kind == LWI_ARG_READ ? "const " : "", number);
+    lwi_print(&s->parameters, "%sglobal %sfloat *b%d", number ? ", " : "",
+              kind == LWI_ARG_READ ? "const " : "", number);
     sign(s, &(lwi_arg){.kind = kind, .buffer = buffer});
     return number;
 }
@@ -192,7 +193,8 @@ void lwi_emit_generated(lwi_lowering *l, lwi_signature *s, lwi_text *body, const
     lwi_text whole = {0};
     if (s->full && l->status == LW_OK)
         l->status = lw_fail(LW_INTERNAL, "a generated kernel needs more than %d arguments", LWI_MAX_ARGS);
-    lwi_print(&whole, "(%s)\n{\n%s}\n", s->parameters.data ? s->parameters.data : "", body->data ? body->data : "");
+    lwi_print(&whole, "(%s)\n{\n%s}\n", s->parameters.data ? s->parameters.data : "",
+              body->data ? body->data : "");
     if (l->status == LW_OK && (whole.failed || body->failed || s->parameters.failed))
         l->status = LW_MEMORY;
     if (l->status == LW_OK) {

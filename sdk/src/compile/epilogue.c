@@ -7,9 +7,9 @@
 
 typedef struct chain {
     lwi_ir *ir;
-    int dense;    /* the product */
-    int end;      /* the last node that it takes over */
-    int channel;  /* dim of the result that scale and bias run along */
+    int dense;   /* the product */
+    int end;     /* the last node that it takes over */
+    int channel; /* dim of the result that scale and bias run along */
     int scale, bias, residual;
     bool per_image;
     int activation;
@@ -52,8 +52,8 @@ static int binary(chain *c, lwi_op op, int a, int b)
     return add(c, &inst, (int[]){a, b}, 2);
 }
 
-/* The operand as [1, .., C, .., 1] (or [N, C, 1, 1] where `images` points at true on return), or 0 where it varies
- * along other dims. */
+/* The operand as [1, .., C, .., 1] (or [N, C, 1, 1] where `images` points at true on return), or 0 where it
+ * varies along other dims. */
 static int per_channel(chain *c, int node, bool *images)
 {
     lw_shape to = c->ir->inst[c->dense].shape;
@@ -148,24 +148,15 @@ static bool take(chain *c, int user)
     int other = inst.in_count == 2 ? inst.in[inst.in[0] == c->end ? 1 : 0] : 0;
     bool first = inst.in_count > 0 && inst.in[0] == c->end;
     switch (inst.op) {
-    case LWI_AFFINE:
-        return take_affine(c, inst.f[0], inst.f[1]);
-    case LWI_MUL:
-        return take_product(c, LWI_MUL, other);
-    case LWI_DIV:
-        return first && take_product(c, LWI_DIV, other);
-    case LWI_ADD:
-        return take_sum(c, other, 1);
-    case LWI_SUB:
-        return first && take_sum(c, other, -1);
-    case LWI_LEAKY_RELU:
-        return take_activation(c, 1, inst.f[0]);
-    case LWI_TANH:
-        return take_activation(c, 2, 0);
-    case LWI_SIGMOID:
-        return take_activation(c, 3, 0);
-    default:
-        return false;
+    case LWI_AFFINE: return take_affine(c, inst.f[0], inst.f[1]);
+    case LWI_MUL: return take_product(c, LWI_MUL, other);
+    case LWI_DIV: return first && take_product(c, LWI_DIV, other);
+    case LWI_ADD: return take_sum(c, other, 1);
+    case LWI_SUB: return first && take_sum(c, other, -1);
+    case LWI_LEAKY_RELU: return take_activation(c, 1, inst.f[0]);
+    case LWI_TANH: return take_activation(c, 2, 0);
+    case LWI_SIGMOID: return take_activation(c, 3, 0);
+    default: return false;
     }
 }
 

@@ -1,4 +1,5 @@
-/* expr.c — builds elementwise expressions and chooses their loops; see expr.h. The text is written by emit.c. */
+/* expr.c — builds elementwise expressions and chooses their loops; see expr.h. The text is written by emit.c.
+ */
 #include "compile/expr.h"
 
 #include <stdlib.h>
@@ -82,10 +83,8 @@ static lwi_map operand_map(const lwi_inst *inst, lw_shape from, const lwi_map *m
         out.offset[axis] = inst->i[1] + map->offset[axis] * inst->i[2];
         return out;
     }
-    case LWI_RESHAPE:
-        return without_ones(map, from, inst->shape);
-    default:
-        return stretched(map, from, inst->shape);
+    case LWI_RESHAPE: return without_ones(map, from, inst->shape);
+    default: return stretched(map, from, inst->shape);
     }
 }
 

@@ -15,12 +15,9 @@ bool lwi_is_map(const lwi_ir *ir, int node)
     switch (inst->op) {
     case LWI_BROADCAST:
     case LWI_PERMUTE:
-    case LWI_SLICE:
-        return true;
-    case LWI_RESHAPE:
-        return lwi_reshapes_ones(ir->inst[inst->in[0]].shape, inst->shape);
-    default:
-        return false;
+    case LWI_SLICE: return true;
+    case LWI_RESHAPE: return lwi_reshapes_ones(ir->inst[inst->in[0]].shape, inst->shape);
+    default: return false;
     }
 }
 
@@ -43,10 +40,8 @@ static bool is_cheap(const lwi_ir *ir, const lwi_inst *inst)
     case LWI_SUB:
     case LWI_MUL:
     case LWI_MAXIMUM:
-    case LWI_MINIMUM:
-        break;
-    default:
-        return false;
+    case LWI_MINIMUM: break;
+    default: return false;
     }
     int large = 0;
     float number;
@@ -57,7 +52,7 @@ static bool is_cheap(const lwi_ir *ir, const lwi_inst *inst)
 
 typedef struct walk {
     lwi_ir *ir;
-    int *root;   /* the kernel that computes the node: its result's index, NONE, MANY */
+    int *root;    /* the kernel that computes the node: its result's index, NONE, MANY */
     bool *memory; /* some user needs the node in memory; for a map: what it maps, so that it is a view */
     bool *dense;  /* some user needs a copy of this map in memory, so the copy may compute its operands */
 } walk;
@@ -74,19 +69,20 @@ static void ask(walk *w, int node)
     int64_t count = lw_shape_count(inst->shape);
     bool conv = inst->op == LWI_CONV2D || inst->op == LWI_CONV2D_TRANSPOSE || inst->op == LWI_CONV2D_WEIGHT ||
                 inst->op == LWI_RESAMPLE2D;
-    bool fuses = lwi_is_map(w->ir, node) || is_elementwise(w->ir, node) || inst->op == LWI_SUM || inst->op == LWI_MAX ||
-                 inst->op == LWI_CONCAT || inst->op == LWI_PAD;
+    bool fuses = lwi_is_map(w->ir, node) || is_elementwise(w->ir, node) || inst->op == LWI_SUM ||
+                 inst->op == LWI_MAX || inst->op == LWI_CONCAT || inst->op == LWI_PAD;
     int root = is_elementwise(w->ir, node) && !inst->stored ? w->root[node] : node;
     if (lwi_is_map(w->ir, node))
         root = w->dense[node] && w->root[node] == NONE ? node : w->dense[node] ? MANY : w->root[node];
     for (int k = 0; k < inst->in_count; k++) {
         int operand = inst->in[k];
         lwi_inst *in = &w->ir->inst[operand];
-        bool stretched = lw_shape_count(in->shape) * 4 <= count && inst->op != LWI_CONCAT && inst->op != LWI_PAD;
+        bool stretched =
+            lw_shape_count(in->shape) * 4 <= count && inst->op != LWI_CONCAT && inst->op != LWI_PAD;
         if (!fuses && inst->op != LWI_MATMUL && lwi_is_map(w->ir, operand))
             w->dense[operand] = true;
         else if (!fuses || (lwi_is_map(w->ir, node) && w->memory[node]) ||
-            (stretched && !(in->op == LWI_AFFINE && lw_shape_count(in->shape) == 1)))
+                 (stretched && !(in->op == LWI_AFFINE && lw_shape_count(in->shape) == 1)))
             w->memory[operand] = true;
         if (conv && !(k == 1 && inst->op != LWI_CONV2D_WEIGHT))
             in->wants_nhwc = true;
@@ -124,13 +120,15 @@ static void decide(walk *w)
     }
 }
 
-/* Expressions that grew too large, or load too much for one kernel's arguments, are cut at their largest part. */
+/* Expressions that grew too large, or load too much for one kernel's arguments, are cut at their largest
+ * part. */
 static void cut_large(lwi_ir *ir, int *size, int *leaves)
 {
     for (int k = 0; k < ir->order_count; k++) {
         int node = ir->order[k];
         lwi_inst *inst = &ir->inst[node];
-        bool fuses = is_elementwise(ir, node) || lwi_is_map(ir, node) || inst->op == LWI_SUM || inst->op == LWI_MAX;
+        bool fuses =
+            is_elementwise(ir, node) || lwi_is_map(ir, node) || inst->op == LWI_SUM || inst->op == LWI_MAX;
         for (;;) {
             int largest = 0;
             size[node] = 1;
@@ -152,8 +150,10 @@ static void cut_large(lwi_ir *ir, int *size, int *leaves)
 
 lw_status lwi_choose_stored(lwi_ir *ir)
 {
-    walk w = {.ir = ir, .root = lw_alloc((size_t)ir->count, sizeof(int)),
-              .memory = lw_alloc((size_t)ir->count, sizeof(bool)), .dense = lw_alloc((size_t)ir->count, sizeof(bool))};
+    walk w = {.ir = ir,
+              .root = lw_alloc((size_t)ir->count, sizeof(int)),
+              .memory = lw_alloc((size_t)ir->count, sizeof(bool)),
+              .dense = lw_alloc((size_t)ir->count, sizeof(bool))};
     int *leaves = lw_alloc((size_t)ir->count, sizeof *leaves);
     lw_status status = LW_MEMORY;
     if (w.root && w.memory && w.dense && leaves) {

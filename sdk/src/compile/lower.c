@@ -10,12 +10,12 @@ static lwi_view dense_view(lwi_buffer buffer, lw_shape shape, lwi_order order)
     return view;
 }
 
-
 /* A tensor of the host's: an input or a parameter, one buffer for each name. */
 static void lower_named(lwi_lowering *l, int node, lwi_memory memory)
 {
     lwi_inst *inst = &l->ir->inst[node];
-    lwi_buffer_info info = {.memory = memory, .count = (size_t)lw_shape_count(inst->shape), .store = inst->store};
+    lwi_buffer_info info = {
+        .memory = memory, .count = (size_t)lw_shape_count(inst->shape), .store = inst->store};
     info.name = lw_strdup(inst->name);
     if (!info.name)
         l->status = LW_MEMORY;
@@ -84,45 +84,28 @@ static void lower(lwi_lowering *l, int node)
         return;
     }
     switch (inst->op) {
-    case LWI_INPUT:
-        lower_named(l, node, LWI_MEMORY_INPUT);
-        break;
-    case LWI_PARAMETER:
-        lower_named(l, node, LWI_MEMORY_PARAMETER);
-        break;
+    case LWI_INPUT: lower_named(l, node, LWI_MEMORY_INPUT); break;
+    case LWI_PARAMETER: lower_named(l, node, LWI_MEMORY_PARAMETER); break;
     case LWI_CONSTANT:
         if (inst->data)
             inst->view = dense_view(lwi_constant_buffer(l, inst->data, (size_t)lw_shape_count(inst->shape)),
                                     inst->shape, LWI_PLAIN);
         break;
-    case LWI_IOTA:
-        break;
+    case LWI_IOTA: break;
     case LWI_UNIFORM:
-    case LWI_NORMAL:
-        lwi_lower_random(l, node);
-        break;
-    case LWI_RESHAPE:
-        lower_reshape(l, node);
-        break;
+    case LWI_NORMAL: lwi_lower_random(l, node); break;
+    case LWI_RESHAPE: lower_reshape(l, node); break;
     case LWI_SUM:
-    case LWI_MAX:
-        lwi_lower_reduce(l, node);
-        break;
+    case LWI_MAX: lwi_lower_reduce(l, node); break;
     case LWI_PAD:
     case LWI_CONCAT:
     case LWI_GATHER:
-    case LWI_SCATTER_ADD:
-        lwi_lower_movement(l, node);
-        break;
-    case LWI_RESAMPLE2D:
-        lwi_lower_resample(l, node);
-        break;
+    case LWI_SCATTER_ADD: lwi_lower_movement(l, node); break;
+    case LWI_RESAMPLE2D: lwi_lower_resample(l, node); break;
     case LWI_MATMUL:
     case LWI_CONV2D:
     case LWI_CONV2D_TRANSPOSE:
-    case LWI_CONV2D_WEIGHT:
-        lwi_lower_dense(l, node);
-        break;
+    case LWI_CONV2D_WEIGHT: lwi_lower_dense(l, node); break;
     default:
         if (inst->stored)
             lower_elementwise(l, node);
@@ -197,7 +180,8 @@ static void lower_assignments(lwi_lowering *l)
         from[i] = lwi_dense_buffer(l, l->ir->assign_from[i], LWI_PLAIN);
         if (l->status != LW_OK)
             break;
-        if (l->buffer[from[i]].memory == LWI_MEMORY_PARAMETER || l->buffer[from[i]].memory == LWI_MEMORY_INPUT) {
+        if (l->buffer[from[i]].memory == LWI_MEMORY_PARAMETER ||
+            l->buffer[from[i]].memory == LWI_MEMORY_INPUT) {
             lwi_buffer copy = lwi_scratch(l, l->buffer[from[i]].count);
             lwi_emit_copy(l, from[i], copy, l->buffer[from[i]].count);
             from[i] = copy;
@@ -233,7 +217,8 @@ static void lower_all(lwi_lowering *l, const lw_graph *graph)
         l->status = lwi_plan_memory(l);
 }
 
-lwi_lowering *lwi_lower(const lw_graph *graph, const lwi_target *target, const lwi_backend *backend, size_t alignment)
+lwi_lowering *lwi_lower(const lw_graph *graph, const lwi_target *target, const lwi_backend *backend,
+                        size_t alignment)
 {
     lwi_lowering *l = lw_alloc(1, sizeof *l);
     if (!l)

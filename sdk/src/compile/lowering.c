@@ -13,7 +13,8 @@ void lwi_print(lwi_text *text, const char *format, ...)
     va_start(args, format);
     va_copy(again, args);
     size_t room = text->capacity - text->length;
-    int length = vsnprintf(text->data ? text->data + text->length : NULL, text->data ? room : 0, format, args);
+    int length =
+        vsnprintf(text->data ? text->data + text->length : NULL, text->data ? room : 0, format, args);
     if (length >= 0 && (size_t)length >= room) {
         size_t capacity = 2 * (text->capacity + (size_t)length + 1);
         char *data = lw_resize(text->data, capacity, 1);
@@ -55,8 +56,9 @@ lwi_buffer lwi_buffer_add(lwi_lowering *l, const lwi_buffer_info *info)
 {
     if (info->count > INT32_MAX) {
         if (l->status == LW_OK)
-            l->status = lw_fail(LW_UNSUPPORTED, "a value of %zu elements is too large: kernels index at most 2^31",
-                                info->count);
+            l->status =
+                lw_fail(LW_UNSUPPORTED, "a value of %zu elements is too large: kernels index at most 2^31",
+                        info->count);
         return 0;
     }
     if (!grow(l, (void **)&l->buffer, l->buffer_count, &l->buffer_capacity, sizeof *l->buffer))
@@ -81,7 +83,8 @@ lwi_buffer lwi_constant_buffer(lwi_lowering *l, const float *data, size_t count)
     }
     memcpy(copy, data, count * sizeof *copy);
     lwi_buffer buffer = lwi_buffer_add(
-        l, &(lwi_buffer_info){.memory = LWI_MEMORY_OWN, .count = count ? count : 1, .data = copy, .constant = true});
+        l, &(lwi_buffer_info){
+               .memory = LWI_MEMORY_OWN, .count = count ? count : 1, .data = copy, .constant = true});
     if (!buffer)
         lw_free(copy);
     return buffer;
@@ -119,7 +122,8 @@ void lwi_emit(lwi_lowering *l, const lwi_launch *launch)
         l->status = LW_MEMORY;
 }
 
-void lwi_emit_call(lwi_lowering *l, lwi_call call, void *context, const lwi_arg *buffers, int count, double flops)
+void lwi_emit_call(lwi_lowering *l, lwi_call call, void *context, const lwi_arg *buffers, int count,
+                   double flops)
 {
     lwi_step *step = add_step(l);
     if (!step) {

@@ -92,14 +92,9 @@ static void lower_indexed(lwi_lowering *l, int node)
 void lwi_lower_movement(lwi_lowering *l, int node)
 {
     switch (l->ir->inst[node].op) {
-    case LWI_CONCAT:
-        lower_concat(l, node);
-        break;
-    case LWI_PAD:
-        lower_pad(l, node);
-        break;
-    default:
-        lower_indexed(l, node);
+    case LWI_CONCAT: lower_concat(l, node); break;
+    case LWI_PAD: lower_pad(l, node); break;
+    default: lower_indexed(l, node);
     }
 }
 
@@ -109,7 +104,8 @@ void lwi_lower_random(lwi_lowering *l, int node)
     int64_t count = lw_shape_count(inst.shape), blocks = (count + 3) / 4, run = l->target.is_cpu ? 1024 : 16;
     bool normal = inst.op == LWI_NORMAL;
     lwi_view view = new_view(l, node, LWI_PLAIN);
-    lwi_launch launch = embedded(l, "random", normal ? "normal_numbers" : "uniform_numbers", (blocks + run - 1) / run);
+    lwi_launch launch =
+        embedded(l, "random", normal ? "normal_numbers" : "uniform_numbers", (blocks + run - 1) / run);
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg){.kind = LWI_ARG_STREAM, .i = (int32_t)lw_purpose(inst.name)});
     push_ints(&launch, (int64_t[]){count, run}, 2);
@@ -131,7 +127,8 @@ void lwi_lower_resample(lwi_lowering *l, int node)
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg)LWI_READ(x));
     push(&launch, (lwi_arg)LWI_READ(taps));
-    push_ints(&launch, (int64_t[]){rows, in.dim[2], in.dim[3], inst.shape.dim[2], inst.shape.dim[3], in.dim[1]}, 6);
+    push_ints(&launch,
+              (int64_t[]){rows, in.dim[2], in.dim[3], inst.shape.dim[2], inst.shape.dim[3], in.dim[1]}, 6);
     push_ints(&launch, (int64_t[]){inst.i[0], inst.i[1], inst.i[2], inst.i[4]}, 4);
     lwi_emit(l, &launch);
     l->ir->inst[node].view = view;

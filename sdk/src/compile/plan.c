@@ -101,7 +101,8 @@ static lwi_buffer dying_operand(const lwi_lowering *l, int s, const lwi_buffer_i
         if (arg->kind != LWI_ARG_READ || !(a < 64 && (step->in_place >> a & 1)))
             continue;
         const lwi_buffer_info *info = &l->buffer[arg->buffer];
-        if (info->memory == LWI_MEMORY_ARENA && info->last == s && info->first < s && info->count == result->count)
+        if (info->memory == LWI_MEMORY_ARENA && info->last == s && info->first < s &&
+            info->count == result->count)
             return arg->buffer;
     }
     return 0;

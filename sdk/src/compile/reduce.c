@@ -38,7 +38,8 @@ static const char *type(int width)
 /* acc joined with the term, for one element and for a finished block. */
 static void print_step(reduction *r, const char *indent, const char *into)
 {
-    lwi_print(&r->text, r->max ? "%s%s = fmax(%s, t%d);\n" : "%s%s = %s + t%d;\n", indent, into, into, r->result);
+    lwi_print(&r->text, r->max ? "%s%s = fmax(%s, t%d);\n" : "%s%s = %s + t%d;\n", indent, into, into,
+              r->result);
 }
 
 static void print_join(reduction *r, const char *indent, int width)
@@ -91,16 +92,19 @@ static void print_row_sum(reduction *r, bool vector)
     lwi_print(&r->text, "            int i = %s;\n            const int end = %s;\n", only ? "low" : "0",
               only ? "high" : "n");
     if (vector) {
-        lwi_print(&r->text, "            while (i + 16 <= end) {\n                const int stop = min(end, i + %d);\n",
+        lwi_print(&r->text,
+                  "            while (i + 16 <= end) {\n                const int stop = min(end, i + %d);\n",
                   BLOCK * WIDTH);
         lwi_print(&r->text, "                float16 block = %s;\n", r->max ? "-INFINITY" : "0.0f");
         lwi_print(&r->text, "                for (; i + 16 <= stop; i += 16) {\n");
         lwi_expr_body(r->e, &r->s, &r->text, WIDTH, "                    ");
         print_step(r, "                    ", "block");
         lwi_print(&r->text, "                }\n%s            }\n",
-                  r->max ? "                wide = fmax(wide, block);\n" : "                ADD16(wide, wide_rest, block);\n");
+                  r->max ? "                wide = fmax(wide, block);\n"
+                         : "                ADD16(wide, wide_rest, block);\n");
     }
-    lwi_print(&r->text, "            while (i < end) {\n                const int stop = min(end, i + %d);\n", BLOCK);
+    lwi_print(&r->text, "            while (i < end) {\n                const int stop = min(end, i + %d);\n",
+              BLOCK);
     print_clear(r, "                ", "block", 1);
     lwi_print(&r->text, "                for (; i < stop; i++) {\n");
     lwi_expr_body(r->e, &r->s, &r->text, 1, "                    ");
@@ -110,8 +114,9 @@ static void print_row_sum(reduction *r, bool vector)
     lwi_print(&r->text, "            }\n");
     close_loops(r, depth);
     if (vector)
-        lwi_print(&r->text, r->max ? "        { const float block = MAX_LANES(wide); acc = fmax(acc, block); }\n"
-                                   : "        { const float block = SUM_LANES(wide); ADD(acc, rest, block); }\n");
+        lwi_print(&r->text,
+                  r->max ? "        { const float block = MAX_LANES(wide); acc = fmax(acc, block); }\n"
+                         : "        { const float block = SUM_LANES(wide); ADD(acc, rest, block); }\n");
     lwi_print(&r->text, "        q[0] = acc;\n");
 }
 
@@ -129,10 +134,11 @@ static void print_columns(reduction *r, int width)
         lwi_sign_int(&r->s, r->e->size[last], "d%d", last);
         snprintf(end, sizeof end, "d%d", last);
     }
-    lwi_print(&r->text, "        for (int j = %s; j < %s; j += %d) {\n", last == first ? "low" : "0", end, BLOCK);
+    lwi_print(&r->text, "        for (int j = %s; j < %s; j += %d) {\n", last == first ? "low" : "0", end,
+              BLOCK);
     print_clear(r, "            ", "block", width);
-    lwi_print(&r->text, "            for (int i%d = j; i%d < min(%s, j + %d); i%d++) {\n", last, last, end, BLOCK,
-              last);
+    lwi_print(&r->text, "            for (int i%d = j; i%d < min(%s, j + %d); i%d++) {\n", last, last, end,
+              BLOCK, last);
     lwi_expr_pointers(r->e, &r->s, &r->text, "                ");
     lwi_expr_body(r->e, &r->s, &r->text, width, "                ");
     print_step(r, "                ", "block");
@@ -153,8 +159,9 @@ static void print_kept(reduction *r, int inner)
             continue;
         lwi_sign_int(&r->s, r->e->size[k], "d%d", k);
         lwi_sign_int(&r->s, r->loop[k], "sq%d", k);
-        lwi_print(&r->text, "        const int i%d = at %% d%d;\n        at /= d%d;\n        q += i%d * sq%d;\n", k, k, k, k,
-                  k);
+        lwi_print(&r->text,
+                  "        const int i%d = at %% d%d;\n        at /= d%d;\n        q += i%d * sq%d;\n", k, k,
+                  k, k, k);
     }
 }
 
@@ -165,7 +172,8 @@ static void print_kernel(reduction *r)
     bool cpu = r->l->target.is_cpu;
     int inner = e->loops - 1;
     bool columns = !e->reduced[inner];
-    int64_t rows = 1, n = e->size[inner], blocks = columns ? (n + (cpu ? COLUMNS : 1) - 1) / (cpu ? COLUMNS : 1) : 1;
+    int64_t rows = 1, n = e->size[inner],
+            blocks = columns ? (n + (cpu ? COLUMNS : 1) - 1) / (cpu ? COLUMNS : 1) : 1;
     for (int k = 0; k < inner; k++)
         rows *= e->reduced[k] ? 1 : e->size[k];
     int64_t range = e->size[outermost_reduced(e)];
@@ -186,12 +194,15 @@ static void print_kernel(reduction *r)
     lwi_print(&r->text,
               "    if (get_global_id(0) >= items)\n        return;\n"
               "    const int part = (int)get_global_id(0) %% parts, slot = (int)get_global_id(0) / parts;\n"
-              "    const int low = (int)((long)range * part / parts), high = (int)((long)range * (part + 1) / parts);\n"
+              "    const int low = (int)((long)range * part / parts), high = (int)((long)range * (part + 1) "
+              "/ parts);\n"
               "    for (int unit = slot * run; unit < min(units, (slot + 1) * run); unit++) {\n");
     if (columns) {
         lwi_sign_int(&r->s, n, "n");
         lwi_sign_int(&r->s, blocks, "blocks");
-        lwi_print(&r->text, "        const int row = unit / blocks, begin = unit %% blocks * %d, stop = min(n, begin + %d);\n",
+        lwi_print(&r->text,
+                  "        const int row = unit / blocks, begin = unit %% blocks * %d, stop = min(n, begin + "
+                  "%d);\n",
                   cpu ? COLUMNS : 1, cpu ? COLUMNS : 1);
     } else {
         lwi_print(&r->text, "        const int row = unit;\n");
@@ -227,17 +238,19 @@ static int64_t choose_parts(const reduction *r)
             units *= k == inner && cpu ? (e->size[k] + COLUMNS - 1) / COLUMNS : e->size[k];
     int64_t most = cpu ? (int64_t)r->l->target.units * 4 : GPU_ITEMS;
     int64_t parts = units >= most ? 1 : (most + units - 1) / units;
-    int64_t useful = total / (cpu ? ITEM_MIN : 256), rows = outermost_reduced(e) == inner ? range / 256 : range;
+    int64_t useful = total / (cpu ? ITEM_MIN : 256),
+            rows = outermost_reduced(e) == inner ? range / 256 : range;
     parts = parts > useful ? useful : parts;
     parts = parts > rows ? rows : parts;
     return parts < 1 ? 1 : parts;
 }
 
-static void emit_reduction(lwi_lowering *l, lwi_expr *e, int result, bool max, unsigned reduced, const int *order,
-                           const lwi_view *out);
+static void emit_reduction(lwi_lowering *l, lwi_expr *e, int result, bool max, unsigned reduced,
+                           const int *order, const lwi_view *out);
 
 /* Joins [parts, count] into [count]. */
-static void emit_join(lwi_lowering *l, lwi_buffer parts_buffer, int64_t parts, int64_t count, bool max, lwi_buffer to)
+static void emit_join(lwi_lowering *l, lwi_buffer parts_buffer, int64_t parts, int64_t count, bool max,
+                      lwi_buffer to)
 {
     lwi_expr e;
     lwi_expr_init(&e, l, LW_SHAPE(parts, count));
@@ -247,8 +260,8 @@ static void emit_join(lwi_lowering *l, lwi_buffer parts_buffer, int64_t parts, i
     emit_reduction(l, &e, 0, max, LW_AXIS(0), (int[]){0, 1}, &(lwi_view){.buffer = to, .stride = {0, 1}});
 }
 
-static void emit_reduction(lwi_lowering *l, lwi_expr *e, int result, bool max, unsigned reduced, const int *order,
-                           const lwi_view *out)
+static void emit_reduction(lwi_lowering *l, lwi_expr *e, int result, bool max, unsigned reduced,
+                           const int *order, const lwi_view *out)
 {
     if (l->status != LW_OK)
         return;

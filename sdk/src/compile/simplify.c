@@ -127,24 +127,17 @@ static int no_effect(const lwi_ir *ir, const lwi_inst *inst, const int *in)
         return 0;
     bool same = lw_shape_equal(ir->inst[in[0]].shape, inst->shape);
     switch (inst->op) {
-    case LWI_STOP:
-        return in[0];
-    case LWI_AFFINE:
-        return inst->f[0] == 1 && inst->f[1] == 0 ? in[0] : 0;
-    case LWI_PERMUTE:
-        return identity_permutation(inst) ? in[0] : 0;
-    case LWI_SLICE:
-        return same && inst->i[2] == 1 ? in[0] : 0;
+    case LWI_STOP: return in[0];
+    case LWI_AFFINE: return inst->f[0] == 1 && inst->f[1] == 0 ? in[0] : 0;
+    case LWI_PERMUTE: return identity_permutation(inst) ? in[0] : 0;
+    case LWI_SLICE: return same && inst->i[2] == 1 ? in[0] : 0;
     case LWI_BROADCAST:
     case LWI_RESHAPE:
     case LWI_PAD:
     case LWI_SUM:
-    case LWI_MAX:
-        return same ? in[0] : 0;
-    case LWI_CONCAT:
-        return inst->in_count == 1 ? in[0] : 0;
-    default:
-        return 0;
+    case LWI_MAX: return same ? in[0] : 0;
+    case LWI_CONCAT: return inst->in_count == 1 ? in[0] : 0;
+    default: return 0;
     }
 }
 
@@ -226,8 +219,14 @@ static int find_or_add(lwi_ir *ir, table *seen, const lwi_inst *inst, const int 
 
 static lwi_inst from_node(const lwi_node *node)
 {
-    lwi_inst inst = {.op = node->op, .shape = node->shape, .in_count = node->in_count, .data = node->data,
-                     .store = node->store, .name = node->name, .layer = node->layer, .plugin = node->plugin};
+    lwi_inst inst = {.op = node->op,
+                     .shape = node->shape,
+                     .in_count = node->in_count,
+                     .data = node->data,
+                     .store = node->store,
+                     .name = node->name,
+                     .layer = node->layer,
+                     .plugin = node->plugin};
     memcpy(inst.i, node->i, sizeof inst.i);
     memcpy(inst.f, node->f, sizeof inst.f);
     return inst;

@@ -6,7 +6,7 @@
 
 #define GENERATOR(part) ((const lw_generator *)(part)->plugin->functions)
 /* A function added after version 1.0 of the table; NULL in an older plugin. */
-#define GENERATOR_HAS(part, member)                                                                           \
+#define GENERATOR_HAS(part, member) \
     (GENERATOR(part)->size > offsetof(lw_generator, member) && GENERATOR(part)->member)
 #define NETWORK(part) ((const lw_network *)(part)->plugin->functions)
 
@@ -256,7 +256,8 @@ void lwi_part_build(lw_graph *g, const lwi_part *part, lw_part which, bool creat
                                  .seed = seed,
                                  .create = create});
     if (which == LW_PART_GENERATOR) {
-        synthesize_inside(g, part, truncate_inside(g, part, map_inside(g, part, example(g, part, z_dims, 1))));
+        synthesize_inside(g, part,
+                          truncate_inside(g, part, map_inside(g, part, example(g, part, z_dims, 1))));
     } else {
         bool features = which == LW_PART_NETWORK && lwi_dims_get(&part->dims, "features") &&
                         !lwi_dims_get(&part->dims, "channels");

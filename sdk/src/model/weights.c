@@ -208,7 +208,8 @@ static lw_status copy_tensors(lw_store *to, lw_store *from, lw_part which, const
 {
     for (size_t i = 0; i < lw_store_count(from); i++) {
         const char *name = lw_store_name(from, i);
-        if (strncmp(name, prefix, strlen(prefix)) != 0 || ignored(name) || of_another_part(name, which, prefix))
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || ignored(name) ||
+            of_another_part(name, which, prefix))
             continue;
         const lw_tensor *tensor = lw_store_get(from, name);
         if (!tensor)

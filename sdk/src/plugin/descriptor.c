@@ -142,11 +142,16 @@ static lw_status check_generator(const lw_plugin *plugin)
 
 static lw_status check_functions(const lw_plugin *plugin)
 {
-    static const size_t least[] = { /* what ABI 1.0 had; what came later may be missing */
-        [LW_KIND_GENERATOR] = offsetof(lw_generator, truncate), [LW_KIND_DISCRIMINATOR] = sizeof(lw_network),
-        [LW_KIND_NETWORK] = sizeof(lw_network),     [LW_KIND_LOSS] = sizeof(lw_loss),
-        [LW_KIND_METHOD] = sizeof(lw_runner),       [LW_KIND_METRIC] = sizeof(lw_runner),
-        [LW_KIND_SOURCE] = sizeof(lw_runner),       [LW_KIND_SINK] = sizeof(lw_runner),
+    static const size_t least[] = {
+        /* what ABI 1.0 had; what came later may be missing */
+        [LW_KIND_GENERATOR] = offsetof(lw_generator, truncate),
+        [LW_KIND_DISCRIMINATOR] = sizeof(lw_network),
+        [LW_KIND_NETWORK] = sizeof(lw_network),
+        [LW_KIND_LOSS] = sizeof(lw_loss),
+        [LW_KIND_METHOD] = sizeof(lw_runner),
+        [LW_KIND_METRIC] = sizeof(lw_runner),
+        [LW_KIND_SOURCE] = sizeof(lw_runner),
+        [LW_KIND_SINK] = sizeof(lw_runner),
     };
     uint32_t kind = plugin->prefix.kind, size;
     if (!plugin->functions)

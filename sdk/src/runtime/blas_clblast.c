@@ -1,5 +1,5 @@
-/* blas_clblast.c — the back end that leaves products to CLBlast: tuned for GPUs, everywhere else a check on the
- * native one. Convolutions are im2col, a product, and where needed col2im, some images at a time. */
+/* blas_clblast.c — the back end that leaves products to CLBlast: tuned for GPUs, everywhere else a check on
+ * the native one. Convolutions are im2col, a product, and where needed col2im, some images at a time. */
 #include "runtime/device.h"
 
 #include <clblast_c.h>
@@ -25,15 +25,16 @@ static lw_status run_product(void *context, void *queue, void *const *mem, const
     size_t a = p->offset_a + offset[0], b = p->offset_b + offset[1], c = p->offset_c + offset[2];
     CLBlastStatusCode code;
     if (g->batch == 1)
-        code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, m, n, k, 1.0f, mem[0], a, lda, mem[1], b, ldb, p->beta,
-                            mem[2], c, n, &q, NULL);
+        code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, m, n, k, 1.0f, mem[0], a, lda, mem[1], b, ldb,
+                            p->beta, mem[2], c, n, &q, NULL);
     else
         code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, m, n, k, 1.0f, mem[0], a, lda,
-                                          (size_t)g->stride_a, mem[1], b, ldb, (size_t)g->stride_b, p->beta, mem[2], c,
-                                          n, (size_t)g->stride_c, (size_t)g->batch, &q, NULL);
+                                          (size_t)g->stride_a, mem[1], b, ldb, (size_t)g->stride_b, p->beta,
+                                          mem[2], c, n, (size_t)g->stride_c, (size_t)g->batch, &q, NULL);
     if (code == CLBlastSuccess)
         return LW_OK;
-    return lw_fail(LW_DEVICE, "CLBlast could not multiply %zu x %zu by %zu x %zu: error %d", m, k, k, n, (int)code);
+    return lw_fail(LW_DEVICE, "CLBlast could not multiply %zu x %zu by %zu x %zu: error %d", m, k, k, n,
+                   (int)code);
 }
 
 static lw_status emit_product(lwi_lowering *l, const product *p, lwi_buffer a, lwi_buffer b, lwi_buffer c)
@@ -44,14 +45,16 @@ static lw_status emit_product(lwi_lowering *l, const product *p, lwi_buffer a, l
     *context = *p;
     const lwi_arg arg[3] = {LWI_READ(a), LWI_READ(b), LWI_WRITE(c)};
     const lwi_gemm *g = &p->gemm;
-    lwi_emit_call(l, run_product, context, arg, 3, 2.0 * (double)g->batch * (double)g->m * (double)g->n * (double)g->k);
+    lwi_emit_call(l, run_product, context, arg, 3,
+                  2.0 * (double)g->batch * (double)g->m * (double)g->n * (double)g->k);
     return LW_OK;
 }
 
 /* --- small kernels around it ------------------------------------------------------------------------ */
 static lwi_launch launch_of(const char *kernel, int64_t items)
 {
-    lwi_launch launch = {.source = lwi_source("columns"), .kernel = kernel, .options = "", .local = {LOCAL, 1, 1}};
+    lwi_launch launch = {
+        .source = lwi_source("columns"), .kernel = kernel, .options = "", .local = {LOCAL, 1, 1}};
     launch.global[0] = (size_t)((items + LOCAL - 1) / LOCAL * LOCAL);
     return launch;
 }
@@ -71,7 +74,8 @@ static void emit_epilogue(lwi_lowering *l, const lwi_epilogue *e, lwi_buffer acc
     push(&launch, (lwi_arg)LWI_READ(e->scale));
     push(&launch, (lwi_arg)LWI_READ(e->bias));
     push(&launch, (lwi_arg)LWI_READ(e->residual));
-    const int64_t number[5] = {rows * channels, channels, image * channels, e->scale_per_image, e->activation};
+    const int64_t number[5] = {rows * channels, channels, image * channels, e->scale_per_image,
+                               e->activation};
     for (int i = 0; i < 5; i++)
         push(&launch, (lwi_arg)LWI_INT(number[i]));
     push(&launch, (lwi_arg)LWI_FLOAT(e->slope));
@@ -99,15 +103,17 @@ static lw_status gemm(lwi_lowering *l, const lwi_gemm *g, lwi_buffer a, lwi_buff
 
 /* --- convolutions ------------------------------------------------------------------------------------ */
 /* Between images x [n][h][w][c] and columns [n][oh][ow][r][s][c], for `images` from `first`. */
-static void emit_columns(lwi_lowering *l, const lwi_conv *v, const char *kernel, lwi_buffer image, lwi_buffer columns,
-                         int first, int images)
+static void emit_columns(lwi_lowering *l, const lwi_conv *v, const char *kernel, lwi_buffer image,
+                         lwi_buffer columns, int first, int images)
 {
     bool fold = strcmp(kernel, "fold") == 0;
-    int64_t items = fold ? (int64_t)images * v->h * v->w * v->c : (int64_t)images * v->oh * v->ow * v->r * v->s * v->c;
+    int64_t items =
+        fold ? (int64_t)images * v->h * v->w * v->c : (int64_t)images * v->oh * v->ow * v->r * v->s * v->c;
     lwi_launch launch = launch_of(kernel, items);
     push(&launch, (lwi_arg){.kind = LWI_ARG_WRITE, .buffer = fold ? image : columns});
     push(&launch, (lwi_arg){.kind = LWI_ARG_READ, .buffer = fold ? columns : image});
-    const int64_t number[] = {items, first, v->h, v->w, v->c, v->r, v->s, v->oh, v->ow, v->stride, v->padding};
+    const int64_t number[] = {items, first, v->h,  v->w,      v->c,      v->r,
+                              v->s,  v->oh, v->ow, v->stride, v->padding};
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
         push(&launch, (lwi_arg)LWI_INT(number[i]));
     lwi_emit(l, &launch);

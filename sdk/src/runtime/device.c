@@ -111,8 +111,9 @@ static int choose(const found *devices, int count, const char *selector)
         snprintf(list + length, sizeof list - length, "%s%s %s (%s)", i ? ", " : "", devices[i].info.selector,
                  devices[i].info.name, devices[i].info.type);
     }
-    lw_fail(LW_NOT_FOUND, "no OpenCL device %s%s%s; there %s", any ? "at all" : "matches '", any ? "" : selector,
-            any ? "" : "'", count ? list : "is none: the Debian package pocl-opencl-icd provides one for CPUs");
+    lw_fail(LW_NOT_FOUND, "no OpenCL device %s%s%s; there %s", any ? "at all" : "matches '",
+            any ? "" : selector, any ? "" : "'",
+            count ? list : "is none: the Debian package pocl-opencl-icd provides one for CPUs");
     return -1;
 }
 
@@ -235,7 +236,8 @@ static lw_status build_error(lw_device *device, cl_program program, cl_int code)
     lw_fail(LW_DEVICE, "the build log says: %.2000s", log && *log ? log : "nothing");
     lw_free(log);
     return lw_wrap("cannot build kernels for %s (%s)", device->info.name,
-                   code == CL_BUILD_PROGRAM_FAILURE ? "CL_BUILD_PROGRAM_FAILURE" : "OpenCL refused the program");
+                   code == CL_BUILD_PROGRAM_FAILURE ? "CL_BUILD_PROGRAM_FAILURE"
+                                                    : "OpenCL refused the program");
 }
 
 lw_status lwi_device_build(lw_device *device, const char *source, const char *options, cl_program *program)

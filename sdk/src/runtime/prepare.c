@@ -9,8 +9,10 @@ static lw_status create_buffer(lw_device *device, size_t count, const float *dat
     cl_int code;
     uint64_t size = (uint64_t)count * sizeof(float);
     if (size > device->largest)
-        return lw_fail(LW_MEMORY, "a buffer of %.2f GB is needed, but %s allows %.2f GB in one piece; smaller batches "
-                       "need less", (double)size / 1e9, device->info.name, (double)device->largest / 1e9);
+        return lw_fail(LW_MEMORY,
+                       "a buffer of %.2f GB is needed, but %s allows %.2f GB in one piece; smaller batches "
+                       "need less",
+                       (double)size / 1e9, device->info.name, (double)device->largest / 1e9);
     cl_mem_flags flags = CL_MEM_READ_WRITE | (data ? CL_MEM_COPY_HOST_PTR : 0);
     *mem = clCreateBuffer(device->context, flags, (size_t)size, (void *)(uintptr_t)data, &code);
     return lwi_cl(code, "create a buffer");
@@ -36,7 +38,8 @@ static lw_status create_memory(lw_program *p, lwi_buffer b)
         return LW_OK;
     cl_int code;
     cl_buffer_region region = {info->offset * sizeof(float), info->count * sizeof(float)};
-    memory->mem = clCreateSubBuffer(p->arena, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    memory->mem =
+        clCreateSubBuffer(p->arena, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     return lwi_cl(code, "create a part of the arena");
 }
 
@@ -94,13 +97,13 @@ static lw_status set_argument(lw_program *p, cl_kernel kernel, int index, const 
     switch (arg->kind) {
     case LWI_ARG_READ:
     case LWI_ARG_WRITE:
-        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof mem, arg->buffer ? &mem : NULL), "set a buffer");
+        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof mem, arg->buffer ? &mem : NULL),
+                      "set a buffer");
     case LWI_ARG_INT:
         return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof arg->i, &arg->i), "set a number");
     case LWI_ARG_FLOAT:
         return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof arg->f, &arg->f), "set a number");
-    default:
-        return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof nothing, nothing), "set a stream");
+    default: return lwi_cl(clSetKernelArg(kernel, (cl_uint)index, sizeof nothing, nothing), "set a stream");
     }
 }
 

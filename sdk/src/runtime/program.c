@@ -83,12 +83,13 @@ lw_status lw_program_write(lw_program *p, const char *input, const float *data, 
         if (l->buffer[b].memory != LWI_MEMORY_INPUT || strcmp(l->buffer[b].name, input) != 0)
             continue;
         if (count != l->buffer[b].count)
-            return lw_fail(LW_SHAPE, "input '%s' holds %zu floats, not %zu", input, l->buffer[b].count, count);
+            return lw_fail(LW_SHAPE, "input '%s' holds %zu floats, not %zu", input, l->buffer[b].count,
+                           count);
         p->memory[b].written = true;
         if (p->device->none)
             return LW_OK;
-        return lwi_cl(clEnqueueWriteBuffer(p->device->queue, p->memory[b].mem, CL_TRUE, 0, count * sizeof(float), data,
-                                           0, NULL, NULL),
+        return lwi_cl(clEnqueueWriteBuffer(p->device->queue, p->memory[b].mem, CL_TRUE, 0,
+                                           count * sizeof(float), data, 0, NULL, NULL),
                       "write an input");
     }
     return unknown(p, "input", input, true);
@@ -108,9 +109,10 @@ static lw_status set_streams(lw_program *p, int s)
     for (int a = 0; a < launch->arg_count; a++) {
         if (launch->arg[a].kind != LWI_ARG_STREAM)
             continue;
-        const cl_uint stream[8] = {(cl_uint)p->seed,         (cl_uint)(p->seed >> 32),   (cl_uint)p->step,
+        const cl_uint stream[8] = {(cl_uint)p->seed, (cl_uint)(p->seed >> 32), (cl_uint)p->step,
                                    (cl_uint)(p->step >> 32), (cl_uint)launch->arg[a].i};
-        LW_TRY(lwi_cl(clSetKernelArg(p->enqueue[s].kernel, (cl_uint)a, sizeof stream, stream), "set a stream"));
+        LW_TRY(
+            lwi_cl(clSetKernelArg(p->enqueue[s].kernel, (cl_uint)a, sizeof stream, stream), "set a stream"));
     }
     return LW_OK;
 }
@@ -139,7 +141,8 @@ static lw_status refresh(lw_program *p)
         if (!memory->entry)
             continue;
         if (memory->entry->device != p->device || memory->entry->device_buffer != memory->mem)
-            return lw_fail(LW_INVALID, "parameter '%s' has moved to another device since this program was compiled",
+            return lw_fail(LW_INVALID,
+                           "parameter '%s' has moved to another device since this program was compiled",
                            l->buffer[b].name);
         LW_TRY(lwi_upload(memory->entry));
         if (memory->folded && memory->version != memory->entry->version)

@@ -7,8 +7,8 @@ static lw_status read_back(lwi_entry *entry)
     size_t size = (size_t)lw_shape_count(entry->tensor->shape) * sizeof(float);
     if (device->none || size == 0)
         return LW_OK;
-    return lwi_cl(clEnqueueReadBuffer(device->queue, entry->device_buffer, CL_TRUE, 0, size, entry->tensor->data, 0,
-                                      NULL, NULL),
+    return lwi_cl(clEnqueueReadBuffer(device->queue, entry->device_buffer, CL_TRUE, 0, size,
+                                      entry->tensor->data, 0, NULL, NULL),
                   "read a parameter from the device");
 }
 
@@ -35,7 +35,8 @@ lw_status lwi_make_resident(lw_device *device, lw_store *store, const char *name
     size_t size = (size_t)lw_shape_count(entry->tensor->shape) * sizeof(float);
     if (!device->none) {
         cl_int code;
-        entry->device_buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, size ? size : 4, NULL, &code);
+        entry->device_buffer =
+            clCreateBuffer(device->context, CL_MEM_READ_WRITE, size ? size : 4, NULL, &code);
         LW_TRY(lwi_cl(code, "create a buffer for a parameter"));
     }
     lwi_device_retain(device);
@@ -53,8 +54,8 @@ lw_status lwi_upload(lwi_entry *entry)
         return LW_OK;
     size_t size = (size_t)lw_shape_count(entry->tensor->shape) * sizeof(float);
     if (!device->none && size)
-        LW_TRY(lwi_cl(clEnqueueWriteBuffer(device->queue, entry->device_buffer, CL_TRUE, 0, size, entry->tensor->data,
-                                           0, NULL, NULL),
+        LW_TRY(lwi_cl(clEnqueueWriteBuffer(device->queue, entry->device_buffer, CL_TRUE, 0, size,
+                                           entry->tensor->data, 0, NULL, NULL),
                       "copy a parameter to the device"));
     entry->device_stale = false;
     return LW_OK;
