@@ -50,7 +50,20 @@ static char *architecture(const lwh_options *options)
     return lw_format("%s%s", strchr(options->arch, '/') ? "" : "generator/", options->arch);
 }
 
-static int import(const lwh_options *options, lwi_registry *registry, lw_store *store)
+/* What --store asks for; false, told, when it is none of the three. */
+static bool read_storage(const lwh_options *options, lw_storage *storage)
+{
+    static const char *const names[] = {"f32", "f16", "f8", NULL};
+    for (int i = 0; names[i]; i++)
+        if (strcmp(options->store ? options->store : "f32", names[i]) == 0) {
+            *storage = (lw_storage)i;
+            return true;
+        }
+    fprintf(stderr, "latentwalk: --store takes f32, f16 or f8, not '%s'\n", options->store);
+    return false;
+}
+
+static int import(const lwh_options *options, lwi_registry *registry, lw_store *store, lw_storage storage)
 {
     lwh_match matches[LWH_MOST_MATCHES];
     char *arch = architecture(options);
@@ -62,7 +75,7 @@ static int import(const lwh_options *options, lwi_registry *registry, lw_store *
         lwh_tell_error(options, 0);
     } else {
         code = tell_matches(options, matches, count);
-        if (code == LWH_FINE && lw_store_save(store, options->out, false) != LW_OK)
+        if (code == LWH_FINE && lw_store_save(store, options->out, storage) != LW_OK)
             code = lwh_tell_error(options, LWH_RUN_FAILED);
         else if (code == LWH_FINE)
             tell_written(options, store, matches, count);
@@ -80,10 +93,13 @@ int lwh_cmd_import(const lwh_options *options)
         fprintf(stderr, "latentwalk: import needs --out FILE\ntry: latentwalk import --help\n");
         return LWH_USAGE;
     }
+    lw_storage storage;
+    if (!read_storage(options, &storage))
+        return LWH_USAGE;
     lwi_registry *registry = lwh_find_plugins(options);
     lwi_checkpoint *file = registry ? lwi_checkpoint_open(options->argument) : NULL;
     lw_store *store = file ? lwi_checkpoint_store(file, options->network) : NULL;
-    int code = store ? import(options, registry, store) : LWH_RUN_FAILED;
+    int code = store ? import(options, registry, store, storage) : LWH_RUN_FAILED;
     if (registry && !store)
         lwh_tell_error(options, 0);
     lw_store_destroy(store);

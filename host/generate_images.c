@@ -94,7 +94,7 @@ static lw_status save(const lwh_generation *g, const results *r)
     if (status == LW_OK)
         status = lw_store_set(store, "images", r->images->shape, r->images->data);
     if (status == LW_OK)
-        status = lw_store_save(store, g->options->save_tensors, false);
+        status = lw_store_save(store, g->options->save_tensors, LW_STORE_F32);
     lw_store_destroy(store);
     return status;
 }

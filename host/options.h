@@ -16,7 +16,7 @@ typedef struct lwh_options {
     char *sets[LWH_MAX_SETS + 1]; /* PATH=VALUE, NULL-terminated; owned by lwh_main */
     int set_count;
     const char *out, *plugin_path;
-    const char *network, *arch, *seeds, *latents, *space, *trunc, *outdir, *save_tensors, *interpolate,
+    const char *network, *arch, *store, *seeds, *latents, *space, *trunc, *outdir, *save_tensors, *interpolate,
         *frames;                    /* generate */
     const char *fixture, *weights;  /* verify */
     double checkpoint_every; /* seconds */

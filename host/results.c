@@ -33,7 +33,7 @@ static lw_status save_output(lwh_run *run, int index, uint32_t output)
     if (status == LW_OK && type->model[0])
         status = lw_store_set_metadata(store, "latentwalk.model", type->model);
     if (status == LW_OK)
-        status = lw_store_save(store, path, false);
+        status = lw_store_save(store, path, LW_STORE_F32);
     lw_store_destroy(store);
     lw_free(path);
     return status;
@@ -113,7 +113,7 @@ lw_status lwh_save_model(lwh_run *run, const lwh_step *step, const lwh_model *mo
     char *folder = lw_format("%s/steps/%s/models", run->folder, step->id);
     lw_status status = folder ? lwh_make_folder(folder) : LW_MEMORY;
     char *path = status == LW_OK ? lw_format("%s/%s.safetensors", folder, model->name) : NULL;
-    status = path ? lw_model_save(model->model, path, false) : lw_error_status();
+    status = path ? lw_model_save(model->model, path, LW_STORE_F32) : lw_error_status();
     lw_free(folder);
     lw_free(path);
     return status;

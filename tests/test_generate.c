@@ -42,7 +42,7 @@ static int set_up(void **state)
         test_must(lw_store_set(store, lw_store_name(store, i), tensor->shape, tensor->data));
         lw_tensor_destroy(tensor);
     }
-    test_must(lw_model_save(model, in_folder("small.safetensors"), false));
+    test_must(lw_model_save(model, in_folder("small.safetensors"), LW_STORE_F32));
     lwi_model_destroy(model);
     return 0;
 }

@@ -439,7 +439,7 @@ static void a_saved_model_is_the_same_when_loaded(void **state)
                             args_with("generator/tiny", "gain", "0.25"), NULL, NULL, 7));
     must(lwi_model_set_part(model, LW_PART_DISCRIMINATOR, plugin("discriminator/tiny"),
                             args_with("discriminator/tiny", NULL, NULL), NULL, NULL, 7));
-    must(lw_model_save(model, path, false));
+    must(lw_model_save(model, path, LW_STORE_F32));
     lw_store *weights = lw_store_load(path);
     assert_non_null(weights);
     char id[72];

@@ -216,7 +216,7 @@ static void get_reports_a_failed_read_back(void **state)
     assert_null(lw_store_get(store, "step"));
     assert_int_equal(lw_error_status(), LW_DEVICE);
     assert_error_contains("step");
-    assert_int_equal(lw_store_save(store, in_folder("gone.safetensors"), false), LW_DEVICE);
+    assert_int_equal(lw_store_save(store, in_folder("gone.safetensors"), LW_STORE_F32), LW_DEVICE);
     assert_int_equal(access(in_folder("gone.safetensors"), F_OK), -1);
     lw_store_destroy(store);
 }
@@ -254,7 +254,7 @@ static void a_saved_store_comes_back_the_same(void **state)
     const char *path = in_folder("same.safetensors");
     lw_store *store = example();
     lw_store_set(store, "empty", LW_SHAPE(2, 0), NULL);
-    assert_int_equal(lw_store_save(store, path, false), LW_OK);
+    assert_int_equal(lw_store_save(store, path, LW_STORE_F32), LW_OK);
     lw_store *loaded = lw_store_load(path);
     assert_non_null(loaded);
     lw_store_hash(store, before);
@@ -272,8 +272,8 @@ static void equal_stores_give_equal_bytes_with_aligned_data(void **state)
     uint8_t *a, *b;
     size_t a_size, b_size;
     lw_store *one = example(), *two = example();
-    lw_store_save(one, in_folder("a.safetensors"), false);
-    lw_store_save(two, in_folder("b.safetensors"), false);
+    lw_store_save(one, in_folder("a.safetensors"), LW_STORE_F32);
+    lw_store_save(two, in_folder("b.safetensors"), LW_STORE_F32);
     assert_int_equal(lw_file_read(in_folder("a.safetensors"), 0, &a, &a_size), LW_OK);
     assert_int_equal(lw_file_read(in_folder("b.safetensors"), 0, &b, &b_size), LW_OK);
     assert_int_equal(a_size, b_size);
@@ -327,11 +327,49 @@ static void every_half_survives_the_way_to_float_and_back(void **state)
     }
 }
 
+static void every_8_bit_float_survives_the_way_to_float_and_back(void **state)
+{
+    (void)state;
+    for (uint32_t f8 = 0; f8 < 256; f8++)
+        assert_int_equal(lwi_f8_of_float(lwi_float_of_f8((uint8_t)f8)) & ((f8 & 0x7f) == 0x7f ? 0x7f : 0xff),
+                         (f8 & 0x7f) == 0x7f ? 0x7f : f8);
+    assert_float_equal(lwi_float_of_f8(0x7e), 448, 0); /* the largest */
+    assert_float_equal(lwi_float_of_f8(0x08), 0x1p-6f, 0);
+    assert_float_equal(lwi_float_of_f8(0x81), -0x1p-9f, 0); /* the smallest */
+    assert_int_equal(lwi_f8_of_float(1.0625f), 0x38);       /* a tie goes to the even 1 */
+    assert_int_equal(lwi_f8_of_float(1.1875f), 0x3a);       /* and this one to the even 1.25 */
+    assert_int_equal(lwi_f8_of_float(1.99f), 0x40);         /* a carry raises the exponent */
+    assert_int_equal(lwi_f8_of_float(465), 0x7f);
+}
+
+static void eight_bits_are_for_weights_and_not_for_biases(void **state)
+{
+    (void)state;
+    lw_store *store = lw_store_create();
+    const float values[4] = {0.3f, -0.3f, 1000, 2};
+    assert_int_equal(lw_store_set(store, "weight", LW_SHAPE(2, 1), values), LW_OK);
+    assert_int_equal(lw_store_set(store, "bias", LW_SHAPE(3), values + 1), LW_OK);
+    char path[] = "/tmp/latentwalk-f8-XXXXXX";
+    close(mkstemp(path));
+    assert_int_equal(lw_store_save(store, path, LW_STORE_F8), LW_OK);
+    lw_store *back = lw_store_load(path);
+    assert_non_null(back);
+    assert_float_equal(lw_store_get(back, "weight")->data[0], 0.3125, 0); /* 1.25 * 2^-2 */
+    assert_float_equal(lw_store_get(back, "bias")->data[0], -0.3, 2e-4);
+    assert_float_equal(lw_store_get(back, "bias")->data[1], 1000, 0);
+    assert_int_equal(lw_store_set(store, "weight", LW_SHAPE(2, 1), values + 2), LW_OK);
+    assert_int_equal(lw_store_save(store, path, LW_STORE_F8), LW_NUMERIC);
+    assert_non_null(strstr(lw_error_text(), "448"));
+    unlink(path);
+    lw_store_destroy(back);
+    lw_store_destroy(store);
+}
+
 static void saving_in_half_precision_halves_the_data(void **state)
 {
     (void)state;
     lw_store *store = example();
-    assert_int_equal(lw_store_save(store, in_folder("half.safetensors"), true), LW_OK);
+    assert_int_equal(lw_store_save(store, in_folder("half.safetensors"), LW_STORE_F16), LW_OK);
     lw_store *loaded = lw_store_load(in_folder("half.safetensors"));
     assert_float_equal(lw_store_get(loaded, "b.weight")->data[3], 4, 0);
     assert_float_equal(lw_store_get(loaded, "b.weight")->data[4], lwi_float_of_half(0x2e66), 0);
@@ -345,7 +383,7 @@ static void a_number_too_large_for_half_precision_is_an_error(void **state)
     lw_store *store = example();
     lw_store_set(store, "huge", LW_SHAPE(2), (float[]){1, 1e5f});
     int files = files_in_folder();
-    assert_int_equal(lw_store_save(store, in_folder("huge.safetensors"), true), LW_NUMERIC);
+    assert_int_equal(lw_store_save(store, in_folder("huge.safetensors"), LW_STORE_F16), LW_NUMERIC);
     assert_error_contains("huge");
     assert_int_equal(files_in_folder(), files);
     lw_store_destroy(store);
@@ -355,14 +393,14 @@ static void a_failed_save_leaves_the_old_file(void **state)
 {
     (void)state;
     lw_store *store = example();
-    assert_int_equal(lw_store_save(store, in_folder("kept.safetensors"), false), LW_OK);
+    assert_int_equal(lw_store_save(store, in_folder("kept.safetensors"), LW_STORE_F32), LW_OK);
     int files = files_in_folder();
     lw_store_set(store, "\xff", LW_SCALAR, (float[]){1}); /* not UTF-8 */
-    assert_int_equal(lw_store_save(store, in_folder("kept.safetensors"), false), LW_INVALID);
+    assert_int_equal(lw_store_save(store, in_folder("kept.safetensors"), LW_STORE_F32), LW_INVALID);
     lw_store *loaded = lw_store_load(in_folder("kept.safetensors"));
     assert_int_equal(lw_store_count(loaded), 3);
     assert_int_equal(files_in_folder(), files);
-    assert_int_equal(lw_store_save(store, "/nowhere/at/all", false), LW_IO);
+    assert_int_equal(lw_store_save(store, "/nowhere/at/all", LW_STORE_F32), LW_IO);
     lw_store_destroy(loaded);
     lw_store_destroy(store);
 }
@@ -496,7 +534,7 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
     uint8_t *bytes;
     size_t size;
     lw_store *store = example();
-    lw_store_save(store, in_folder("whole.safetensors"), false);
+    lw_store_save(store, in_folder("whole.safetensors"), LW_STORE_F32);
     assert_int_equal(lw_file_read(in_folder("whole.safetensors"), 0, &bytes, &size), LW_OK);
     for (size_t cut = 0; cut < size; cut++) {
         assert_null(parse_exactly(bytes, cut));
@@ -515,7 +553,7 @@ static void running_out_of_memory_anywhere_is_an_error_and_no_leak(void **state)
     uint8_t *bytes;
     size_t size;
     lw_store *store = example(), *loaded = NULL;
-    lw_store_save(store, in_folder("memory.safetensors"), false);
+    lw_store_save(store, in_folder("memory.safetensors"), LW_STORE_F32);
     assert_int_equal(lw_file_read(in_folder("memory.safetensors"), 0, &bytes, &size), LW_OK);
     int failures = 0;
     for (int n = 0; !loaded && n < 100; n++) {
@@ -567,6 +605,8 @@ int main(void)
         cmocka_unit_test(equal_stores_give_equal_bytes_with_aligned_data),
         cmocka_unit_test(half_precision_rounds_to_nearest_even),
         cmocka_unit_test(every_half_survives_the_way_to_float_and_back),
+        cmocka_unit_test(every_8_bit_float_survives_the_way_to_float_and_back),
+        cmocka_unit_test(eight_bits_are_for_weights_and_not_for_biases),
         cmocka_unit_test(saving_in_half_precision_halves_the_data),
         cmocka_unit_test(a_number_too_large_for_half_precision_is_an_error),
         cmocka_unit_test(a_failed_save_leaves_the_old_file),

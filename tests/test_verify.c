@@ -42,9 +42,9 @@ static void write_fixture(const char *name, float shift)
     path_of(path, name);
     assert_int_equal(mkdir(path, 0777), 0);
     snprintf(file, sizeof file, "%.200s/expected.safetensors", path);
-    test_must(lw_store_save(expected, file, false));
+    test_must(lw_store_save(expected, file, LW_STORE_F32));
     snprintf(file, sizeof file, "%.200s/weights.safetensors", path);
-    test_must(lw_model_save(model, file, false));
+    test_must(lw_model_save(model, file, LW_STORE_F32));
     snprintf(file, sizeof file, "%.200s/config.json", path);
     test_must(lw_file_write(file, "{}", 2));
     lw_store_destroy(expected);

@@ -166,7 +166,7 @@ int main(int argc, char **argv)
     while (fgets(line, sizeof line, stdin)) {
         int words = sscanf(line, "%31s %899s", what, file);
         if (words == 2 && strcmp(what, "save") == 0) {
-            if (lw_model_save(b.model, file, false) != LW_OK)
+            if (lw_model_save(b.model, file, LW_STORE_F32) != LW_OK)
                 die();
             printf("saved\n");
         } else if (words == 2 && strcmp(what, "images") == 0) {

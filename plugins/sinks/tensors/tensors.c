@@ -42,7 +42,7 @@ static lw_status write_safetensors(lw_step *step)
     lw_status status = fill_store(step, store);
     char *path = status == LW_OK ? lw_step_path(step, lw_text(lw_step_args(step), "file")) : NULL;
     if (status == LW_OK)
-        status = path ? lw_store_save(store, path, false) : lw_error_status();
+        status = path ? lw_store_save(store, path, LW_STORE_F32) : lw_error_status();
     lw_free(path);
     lw_store_destroy(store);
     return status;

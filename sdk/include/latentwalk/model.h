@@ -35,8 +35,8 @@ LW_API int64_t lw_model_dim(const lw_model *model, const char *name);
 LW_API lw_store *lw_model_store(lw_model *model, lw_part part);
 
 /* All parts in one .safetensors: tensors under "G.", "D.", "N.", metadata with each part's plugin id and
- * arguments; such a file given as `weights:` makes the same model again. Atomic. `half`: store F16. */
-LW_API lw_status lw_model_save(lw_model *model, const char *path, bool half);
+ * arguments; such a file given as `weights:` makes the same model again. Atomic. `storage` as in lw_store_save. */
+LW_API lw_status lw_model_save(lw_model *model, const char *path, lw_storage storage);
 
 /* How a part is built into a graph. Zero is right for using a model as it is. */
 typedef struct lw_build_options {

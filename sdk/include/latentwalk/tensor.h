@@ -57,11 +57,13 @@ LW_API void lw_store_destroy(lw_store *store);
 
 /* .safetensors. Loading checks every offset, length and shape against the file size before any
  * allocation is sized by it; the error names the tensor and the byte. Integer tensors are kept as
- * float32. `half` stores F16 (round to nearest even) instead of F32; a finite value beyond 65504 is
- * then LW_NUMERIC. Saving is atomic (temporary name, fsync, rename); names are written in store order,
+ * float32. Storage in fewer bits rounds to nearest even; LW_STORE_F8 keeps tensors of one dimension (biases,
+ * gains, running statistics) in 16 bits, the others as F8_E4M3. A finite value beyond 65504, or 448 in 8
+ * bits, is then LW_NUMERIC. Saving is atomic (temporary name, fsync, rename); names are written in store order,
  * so equal stores give equal bytes. */
+typedef enum lw_storage { LW_STORE_F32 = 0, LW_STORE_F16 = 1, LW_STORE_F8 = 2 } lw_storage;
 LW_API lw_store *lw_store_load(const char *path);
-LW_API lw_status lw_store_save(lw_store *store, const char *path, bool half);
+LW_API lw_status lw_store_save(lw_store *store, const char *path, lw_storage storage);
 
 LW_API size_t lw_store_count(const lw_store *store);
 LW_API const char *lw_store_name(const lw_store *store, size_t index);

@@ -65,8 +65,27 @@ static lw_status set_config(lwi_checkpoint *file, const lwi_network *network, lw
     return config ? set_json(store, "config", config) : LW_OK;
 }
 
+/* A flat file keeps its networks as prefixes: "G." in front of the generator's names. *found: it has some. */
+static lw_status fill_prefixed(lwi_checkpoint *file, const char *wanted, lw_store *store, bool *found)
+{
+    char prefix[LONGEST_NAME];
+    snprintf(prefix, sizeof prefix, "%s.", wanted);
+    lw_store *all = lw_store_create();
+    lw_status status = all ? add_network(file, &file->networks[0], "", all) : LW_MEMORY;
+    if (status == LW_OK)
+        status = lw_store_merge(store, all, prefix);
+    *found = lw_store_count(store) > 0;
+    lw_store_destroy(all);
+    return status;
+}
+
 static lw_status fill_one(lwi_checkpoint *file, const char *wanted, lw_store *store)
 {
+    bool found = false;
+    if (file->network_count == 1 && !*file->networks[0].name)
+        LW_TRY(fill_prefixed(file, wanted, store, &found));
+    if (found)
+        return LW_OK;
     for (size_t i = 0; i < file->network_count; i++)
         if (strcmp(file->networks[i].name, wanted) == 0) {
             LW_TRY(set_config(file, &file->networks[i], store));

@@ -133,12 +133,12 @@ lw_store *lwi_model_pack(lw_model *model)
     return store;
 }
 
-lw_status lw_model_save(lw_model *model, const char *path, bool half)
+lw_status lw_model_save(lw_model *model, const char *path, lw_storage storage)
 {
     lw_store *store = lwi_model_pack(model);
     if (!store)
         return lw_error_status();
-    lw_status status = lw_store_save(store, path, half);
+    lw_status status = lw_store_save(store, path, storage);
     lw_store_destroy(store);
     return status == LW_OK ? LW_OK : lw_wrap("saving model '%s'", model->name);
 }

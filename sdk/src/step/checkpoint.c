@@ -87,7 +87,7 @@ lw_status lwi_checkpoint_save(lw_step *step)
     lw_store *file = path ? lw_store_create() : NULL;
     lw_status status = file ? fill(step, file) : LW_MEMORY;
     if (status == LW_OK)
-        status = lw_store_save(file, path, false);
+        status = lw_store_save(file, path, LW_STORE_F32);
     if (status != LW_OK)
         status = lw_wrap("cannot write the checkpoint of step '%s'", step->setup.id);
     lw_store_destroy(file);

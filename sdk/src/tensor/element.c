@@ -74,6 +74,7 @@ static float convert(lwi_element element, const uint8_t *data)
     case LWI_F64: return narrow(bits);
     case LWI_F32: return float_of_bits((uint32_t)bits);
     case LWI_F16: return lwi_float_of_half((uint16_t)bits);
+    case LWI_F8_E4M3: return lwi_float_of_f8((uint8_t)bits);
     case LWI_BF16: return float_of_bits((uint32_t)bits << 16);
     case LWI_I64: return (float)(int64_t)bits;
     case LWI_I32: return (float)(int32_t)bits;

@@ -1,6 +1,7 @@
-/* half.c — IEEE binary16 by integer arithmetic. */
+/* half.c — IEEE binary16 by integer arithmetic, and E4M3 beside it. */
 #include "tensor/half.h"
 
+#include <math.h>
 #include <string.h>
 
 float lwi_float_of_half(uint16_t half)
@@ -44,4 +45,26 @@ uint16_t lwi_half_of_float(float value)
     }
     uint32_t rounded = round_off((exponent - 112) << 23 | mantissa, 13); /* a carry raises the exponent */
     return (uint16_t)(sign | (rounded < 0x7c00 ? rounded : 0x7c00));
+}
+
+float lwi_float_of_f8(uint8_t f8)
+{
+    int exponent = f8 >> 3 & 15, mantissa = f8 & 7;
+    float value = (f8 & 0x7f) == 0x7f ? NAN
+                  : exponent == 0     ? ldexpf((float)mantissa, -9)
+                                      : ldexpf((float)(8 + mantissa), exponent - 10);
+    return f8 & 0x80 ? -value : value;
+}
+
+uint8_t lwi_f8_of_float(float value)
+{
+    uint8_t sign = signbit(value) ? 0x80 : 0;
+    float size = fabsf(value);
+    if (!(size < 464)) /* halfway between 448 and what would come next */
+        return sign | 0x7f;
+    int exponent;
+    frexpf(size, &exponent);
+    exponent = exponent - 1 < -6 ? -6 : exponent - 1;
+    int units = (int)rintf(ldexpf(size, 3 - exponent)); /* 0 … 7 subnormal, 8 … 15; a carry to 16 raises the exponent */
+    return sign | (uint8_t)((exponent + 6) * 8 + units);
 }

@@ -1,6 +1,7 @@
 /* safetensors_write.c — writes a store as .safetensors: same names, values and metadata in the same
  * order, same bytes. */
 #include "base/file_internal.h"
+#include "tensor/element.h"
 #include "tensor/half.h"
 #include "tensor/store_internal.h"
 
@@ -38,24 +39,32 @@ static json_t *append(json_t *list, int64_t number)
     return list;
 }
 
-static json_t *describe_tensor(lw_shape shape, bool half, uint64_t begin, uint64_t end)
+/* 8 bits are for weights: biases, gains and running statistics are few, and keep 16. */
+static lwi_element element_of(lw_shape shape, lw_storage storage)
+{
+    return storage == LW_STORE_F32 ? LWI_F32 : storage == LW_STORE_F16 || shape.rank < 2 ? LWI_F16 : LWI_F8_E4M3;
+}
+
+static json_t *describe_tensor(lw_shape shape, lwi_element element, uint64_t begin, uint64_t end)
 {
     json_t *dims = json_array();
     for (int i = 0; i < shape.rank; i++)
         dims = append(dims, shape.dim[i]);
     json_t *offsets = append(append(json_array(), (int64_t)begin), (int64_t)end);
-    return json_pack("{s:s, s:o, s:o}", "dtype", half ? "F16" : "F32", "shape", dims, "data_offsets",
+    return json_pack("{s:s, s:o, s:o}", "dtype", lwi_element_name(element), "shape", dims, "data_offsets",
                      offsets);
 }
 
-static lw_status describe_store(lw_store *store, bool half, json_t *header)
+static lw_status describe_store(lw_store *store, lw_storage storage, json_t *header)
 {
     LW_TRY(describe_metadata(store, header));
     uint64_t at = 0;
     for (size_t i = 0; i < lw_store_count(store); i++) {
         const lwi_entry *entry = lwi_store_entry_at(store, i);
-        uint64_t size = (uint64_t)lw_shape_count(entry->tensor->shape) * (half ? 2 : 4);
-        json_t *tensor = describe_tensor(entry->tensor->shape, half, at, at + size);
+        lw_shape shape = entry->tensor->shape;
+        lwi_element element = element_of(shape, storage);
+        uint64_t size = (uint64_t)lw_shape_count(shape) * lwi_element_size(element);
+        json_t *tensor = describe_tensor(shape, element, at, at + size);
         if (json_object_set_new(header, entry->name, tensor) != 0)
             return lw_fail(LW_INVALID, "the tensor name '%s' is not valid UTF-8", entry->name);
         at += size;
@@ -64,12 +73,12 @@ static lw_status describe_store(lw_store *store, bool half, json_t *header)
 }
 
 /* The length, then the JSON, padded with spaces so that the data starts at a multiple of 8. */
-static lw_status write_header(lw_store *store, bool half, lwi_writer *writer)
+static lw_status write_header(lw_store *store, lw_storage storage, lwi_writer *writer)
 {
     json_t *header = json_object();
     if (!header)
         return lw_fail(LW_MEMORY, "out of memory");
-    lw_status status = describe_store(store, half, header);
+    lw_status status = describe_store(store, storage, header);
     char *text = status == LW_OK ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     if (status != LW_OK)
@@ -87,45 +96,54 @@ static lw_status write_header(lw_store *store, bool half, lwi_writer *writer)
     return status;
 }
 
-/* A finite number that half precision cannot hold is an error: it would come back as infinity. */
-static lw_status write_half(const lwi_entry *entry, lwi_writer *writer)
+/* The bytes of a number; false for a finite one that would not come back as one. */
+static bool narrow(float value, lwi_element element, uint8_t *bytes)
 {
-    uint16_t halves[CHUNK];
-    size_t count = (size_t)lw_shape_count(entry->tensor->shape);
+    if (element == LWI_F8_E4M3) {
+        *bytes = lwi_f8_of_float(value);
+        return (*bytes & 0x7f) != 0x7f || !isfinite(value);
+    }
+    uint16_t half = lwi_half_of_float(value);
+    memcpy(bytes, &half, sizeof half);
+    return (half & 0x7fff) != 0x7c00 || !isfinite(value);
+}
+
+static lw_status write_narrow(const lwi_entry *entry, lwi_element element, lwi_writer *writer)
+{
+    uint8_t bytes[2 * CHUNK];
+    size_t count = (size_t)lw_shape_count(entry->tensor->shape), size = lwi_element_size(element);
     const float *data = entry->tensor->data;
     for (size_t start = 0; start < count; start += CHUNK) {
         size_t n = count - start < CHUNK ? count - start : CHUNK;
-        for (size_t i = 0; i < n; i++) {
-            float value = data[start + i];
-            halves[i] = lwi_half_of_float(value);
-            if ((halves[i] & 0x7fff) == 0x7c00 && isfinite(value))
-                return lw_fail(LW_NUMERIC,
-                               "element %zu of tensor '%s' is %g, too large for half precision (65504)",
-                               start + i, entry->name, (double)value);
-        }
-        LW_TRY(lwi_writer_put(writer, halves, n * sizeof halves[0]));
+        for (size_t i = 0; i < n; i++)
+            if (!narrow(data[start + i], element, bytes + i * size))
+                return lw_fail(LW_NUMERIC, "element %zu of tensor '%s' is %g, too large for %s precision (%s)", start + i,
+                               entry->name, (double)data[start + i], size == 2 ? "half" : "8-bit",
+                               size == 2 ? "65504" : "448");
+        LW_TRY(lwi_writer_put(writer, bytes, n * size));
     }
     return LW_OK;
 }
 
-static lw_status write_store(lw_store *store, bool half, lwi_writer *writer)
+static lw_status write_store(lw_store *store, lw_storage storage, lwi_writer *writer)
 {
-    LW_TRY(write_header(store, half, writer));
+    LW_TRY(write_header(store, storage, writer));
     for (size_t i = 0; i < lw_store_count(store); i++) {
         lwi_entry *entry = lwi_store_entry_at(store, i);
         LW_TRY(lwi_entry_refresh(entry));
         size_t count = (size_t)lw_shape_count(entry->tensor->shape);
-        LW_TRY(half ? write_half(entry, writer)
-                    : lwi_writer_put(writer, entry->tensor->data, count * sizeof *entry->tensor->data));
+        lwi_element element = element_of(entry->tensor->shape, storage);
+        LW_TRY(element != LWI_F32 ? write_narrow(entry, element, writer)
+                                  : lwi_writer_put(writer, entry->tensor->data, count * sizeof *entry->tensor->data));
     }
     return LW_OK;
 }
 
-lw_status lw_store_save(lw_store *store, const char *path, bool half)
+lw_status lw_store_save(lw_store *store, const char *path, lw_storage storage)
 {
     lwi_writer writer;
     LW_TRY(lwi_writer_open(&writer, path));
-    if (write_store(store, half, &writer) != LW_OK) {
+    if (write_store(store, storage, &writer) != LW_OK) {
         lwi_writer_abandon(&writer);
         return lw_wrap("cannot save '%s'", path);
     }

@@ -110,7 +110,7 @@ static void a_file_gives_its_first_rows(void **state)
     lw_store *store = lw_store_create();
     assert_int_equal(lw_store_set(store, "w", LW_SHAPE(1), z->data), LW_OK);
     assert_int_equal(lw_store_set(store, "z", z->shape, z->data), LW_OK);
-    assert_int_equal(lw_store_save(store, stored, false), LW_OK);
+    assert_int_equal(lw_store_save(store, stored, LW_STORE_F32), LW_OK);
     lw_store_destroy(store);
 
     harness_set(&h, "file", npy);
