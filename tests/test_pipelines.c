@@ -122,6 +122,17 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
         0);
 }
 
+/* The pipeline that README.md shows, as it stands there. */
+static void the_readme_s_pipeline_runs(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("awk '/^```yaml/{p=1;next} /^```/{p=0} p' $P/../README.md | sed \"s#models/faces#$P/models/faces#\" "
+                           "> $W/readme.yaml && $L run $W/readme.yaml --quiet --out $W/readme "
+                           "--set steps.walk.with.iterations=1 --set steps.start.with.count=2"),
+                     0);
+    assert_file("readme/report.html");
+}
+
 /* A stock JSON Schema validator accepts every shipped pipeline, and refuses a misspelt one. */
 static void the_schema_validates_the_pipelines(void **state)
 {
@@ -188,6 +199,7 @@ int main(void)
         cmocka_unit_test(another_seed_gives_another_walk),
         cmocka_unit_test(trajectory_runs),
         cmocka_unit_test(train_dcgan_runs_and_its_model_walks),
+        cmocka_unit_test(the_readme_s_pipeline_runs),
         cmocka_unit_test(the_schema_validates_the_pipelines),
         cmocka_unit_test(dry_run_computes_and_writes_nothing),
     };
