@@ -1,5 +1,5 @@
 # A third party's view, as a CTest: install to a prefix of its own, build the example plugin against what was
-# installed and nothing else, and use it with the installed program. Needs BUILD, SOURCE, WORK.
+# installed and nothing else, and use it with the installed program. Needs BUILD, SOURCE, WORK, GENERATOR, CC, FLAGS.
 function(must)
     execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
     if(NOT result EQUAL 0)
@@ -22,7 +22,7 @@ must(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 must(${CMAKE_COMMAND} -E copy_directory ${SOURCE}/examples/generator-plasma ${WORK}/source)
 
 message(STATUS "with CMake, found through --plugin-path")
-must(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -DCMAKE_PREFIX_PATH=${prefix}
+must(${CMAKE_COMMAND} -G ${GENERATOR} -S ${WORK}/source -B ${WORK}/build -DCMAKE_PREFIX_PATH=${prefix}
      -DCMAKE_C_COMPILER=${CC} "-DCMAKE_C_FLAGS=${FLAGS} -Wall -Wextra -Werror")
 must(${CMAKE_COMMAND} --build ${WORK}/build)
 must(${latentwalk} plugins --plugin-path ${WORK}/build)
