@@ -126,7 +126,8 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
 static void the_readme_s_pipeline_runs(void **state)
 {
     (void)state;
-    assert_int_equal(shell("awk '/^```yaml/{p=1;next} /^```/{p=0} p' $P/../README.md | sed \"s#models/faces#$P/models/faces#\" "
+    assert_int_equal(shell("awk '/^```yaml/{p=1;next} /^```/{p=0} p' $P/../README.md | sed "
+                           "\"s#models/faces#$P/models/faces#\" "
                            "> $W/readme.yaml && $L run $W/readme.yaml --quiet --out $W/readme "
                            "--set steps.walk.with.iterations=1 --set steps.start.with.count=2"),
                      0);

@@ -208,7 +208,9 @@ static lw_status finish(loop *l)
     LW_TRY(lw_store_merge(l->t.generator, l->t.average, ""));
     lw_model_changed(l->t.model);
     char *path = lw_step_path(l->t.step, "model.safetensors");
-    lw_status status = path ? lw_model_save(l->t.model, path, lw_bool(l->t.args, "half") ? LW_STORE_F16 : LW_STORE_F32) : lw_error_status();
+    lw_status status =
+        path ? lw_model_save(l->t.model, path, lw_bool(l->t.args, "half") ? LW_STORE_F16 : LW_STORE_F32)
+             : lw_error_status();
     lw_free(path);
     LW_TRY(status);
     lw_tensor *images = sample(l);

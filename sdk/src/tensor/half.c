@@ -65,6 +65,7 @@ uint8_t lwi_f8_of_float(float value)
     int exponent;
     frexpf(size, &exponent);
     exponent = size < 0x1p-6f ? -6 : exponent - 1; /* subnormal; and zero, whose exponent is said to be 0 */
-    int units = (int)rintf(ldexpf(size, 3 - exponent)); /* 0 … 7 subnormal, 8 … 15; a carry to 16 raises the exponent */
+    int units = (int)rintf(
+        ldexpf(size, 3 - exponent)); /* 0 … 7 subnormal, 8 … 15; a carry to 16 raises the exponent */
     return sign | (uint8_t)((exponent + 6) * 8 + units);
 }

@@ -42,7 +42,9 @@ static json_t *append(json_t *list, int64_t number)
 /* 8 bits are for weights: biases, gains and running statistics are few, and keep 16. */
 static lwi_element element_of(lw_shape shape, lw_storage storage)
 {
-    return storage == LW_STORE_F32 ? LWI_F32 : storage == LW_STORE_F16 || shape.rank < 2 ? LWI_F16 : LWI_F8_E4M3;
+    return storage == LW_STORE_F32                     ? LWI_F32
+           : storage == LW_STORE_F16 || shape.rank < 2 ? LWI_F16
+                                                       : LWI_F8_E4M3;
 }
 
 static json_t *describe_tensor(lw_shape shape, lwi_element element, uint64_t begin, uint64_t end)
@@ -117,7 +119,8 @@ static lw_status write_narrow(const lwi_entry *entry, lwi_element element, lwi_w
         size_t n = count - start < CHUNK ? count - start : CHUNK;
         for (size_t i = 0; i < n; i++)
             if (!narrow(data[start + i], element, bytes + i * size))
-                return lw_fail(LW_NUMERIC, "element %zu of tensor '%s' is %g, too large for %s precision (%s)", start + i,
+                return lw_fail(LW_NUMERIC,
+                               "element %zu of tensor '%s' is %g, too large for %s precision (%s)", start + i,
                                entry->name, (double)data[start + i], size == 2 ? "half" : "8-bit",
                                size == 2 ? "65504" : "448");
         LW_TRY(lwi_writer_put(writer, bytes, n * size));
@@ -133,8 +136,9 @@ static lw_status write_store(lw_store *store, lw_storage storage, lwi_writer *wr
         LW_TRY(lwi_entry_refresh(entry));
         size_t count = (size_t)lw_shape_count(entry->tensor->shape);
         lwi_element element = element_of(entry->tensor->shape, storage);
-        LW_TRY(element != LWI_F32 ? write_narrow(entry, element, writer)
-                                  : lwi_writer_put(writer, entry->tensor->data, count * sizeof *entry->tensor->data));
+        LW_TRY(element != LWI_F32
+                   ? write_narrow(entry, element, writer)
+                   : lwi_writer_put(writer, entry->tensor->data, count * sizeof *entry->tensor->data));
     }
     return LW_OK;
 }
