@@ -163,27 +163,6 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
 
 /* --- latents -------------------------------------------------------------------------------- */
 
-static int64_t layer_count(const lw_args *args)
-{
-    return 2 * lw_list_count(args, "widths");
-}
-
-/* Where every layer has its own w, all of them together are one w, and w+ has one entry. */
-static void dims(const lw_args *args, lw_dims *dims)
-{
-    int64_t side = (int64_t)2 << lw_list_count(args, "widths"), layers = layer_count(args),
-            w_dim = lw_int(args, "w_dim");
-    bool repeat = lw_bool(args, "repeat_w");
-    lw_dims_set(dims, "z_dim", lw_int(args, "z_dim"));
-    lw_dims_set(dims, "w_dim", repeat ? w_dim : w_dim * layers);
-    lw_dims_set(dims, "num_ws", repeat ? layers : 1);
-    if (lw_int(args, "classes") > 0)
-        lw_dims_set(dims, "classes", lw_int(args, "classes"));
-    lw_dims_set(dims, "channels", lw_int(args, "channels"));
-    lw_dims_set(dims, "height", side);
-    lw_dims_set(dims, "width", side);
-}
-
 /* z [N, z_dim] -> w [N, w_dim]; a label's vector is put beside z before both are normalised together. */
 static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
 {
@@ -202,7 +181,7 @@ static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
     x = sg2_normalize(g, x);
     for (int i = 0; i < layers; i++) {
         char weight[SG2_NAME], bias[SG2_NAME];
-        int64_t last = w_dim * (lw_bool(args, "repeat_w") ? 1 : layer_count(args));
+        int64_t last = w_dim * (lw_bool(args, "repeat_w") ? 1 : sg2_layer_count(args));
         const sg1_dense dense = {i + 1 < layers ? lw_int(args, "mapping_width") : last, sqrt(2),
                                  lw_float(args, "mapping_lr")};
         sg1_name(keys, SG1_DENSE_WEIGHT, i, weight);
@@ -217,7 +196,7 @@ static lw_value truncate(lw_graph *g, const lw_args *args, lw_value w)
 {
     const sg1_keys *keys = sg1_keys_of(lw_text(args, "layout"));
     double psi = lw_float(args, "truncation_psi");
-    int64_t layers = layer_count(args), size = lw_dim(g, w, 1);
+    int64_t layers = sg2_layer_count(args), size = lw_dim(g, w, 1);
     int64_t cutoff = lw_is_set(args, "truncation_cutoff") ? lw_int(args, "truncation_cutoff") : layers;
     char name[SG2_NAME];
     lw_value mean = lw_buffer(g, keys->zoo ? LW_SHAPE(1, size) : LW_SHAPE(size), lw_init_constant(0), "%s",
@@ -236,14 +215,14 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value latent)
     if (lw_has_weight(g, "synthesis.lod")) /* read by detect */
         lw_buffer(g, LW_SCALAR, lw_init_constant(0), "synthesis.lod");
     if (!lw_bool(args, "repeat_w"))
-        latent =
-            lw_reshape(g, latent, LW_SHAPE(lw_dim(g, latent, 0), layer_count(args), lw_int(args, "w_dim")));
+        latent = lw_reshape(g, latent,
+                            LW_SHAPE(lw_dim(g, latent, 0), sg2_layer_count(args), lw_int(args, "w_dim")));
     return sg1_synthesize(g, args, latent);
 }
 
 static const char *const provides[] = {"synthesize", "map", NULL};
 static const char *const prefixes[] = {"generator_smooth.", "generator.", "avgG.", "netG.", "G.", "", NULL};
-static const lw_generator functions = {sizeof(lw_generator), detect, dims, map, synthesize, truncate};
+static const lw_generator functions = {sizeof(lw_generator), detect, sg2_dims, map, synthesize, truncate};
 
 LW_PLUGIN(GENERATOR, "stylegan", "1.0.0", "StyleGAN: adaptive instance normalisation, three key layouts",
           .source = "Karras et al. 2019; genforce/sefa 0d160602, genforce/interfacegan 8da3fc0f, "

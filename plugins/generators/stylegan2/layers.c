@@ -86,3 +86,23 @@ lw_status sg2_set_widths(lw_args *args, const int64_t *widths, int count)
                  (long long)widths[i]);
     return lw_args_set_text(args, "widths", strcat(text, "]"));
 }
+
+int64_t sg2_layer_count(const lw_args *args)
+{
+    return 2 * lw_list_count(args, "widths");
+}
+
+void sg2_dims(const lw_args *args, lw_dims *dims)
+{
+    int64_t side = (int64_t)2 << lw_list_count(args, "widths"), layers = sg2_layer_count(args),
+            w_dim = lw_int(args, "w_dim");
+    bool repeat = lw_bool(args, "repeat_w");
+    lw_dims_set(dims, "z_dim", lw_int(args, "z_dim"));
+    lw_dims_set(dims, "w_dim", repeat ? w_dim : w_dim * layers);
+    lw_dims_set(dims, "num_ws", repeat ? layers : 1);
+    if (lw_int(args, "classes") > 0)
+        lw_dims_set(dims, "classes", lw_int(args, "classes"));
+    lw_dims_set(dims, "channels", lw_int(args, "channels"));
+    lw_dims_set(dims, "height", side);
+    lw_dims_set(dims, "width", side);
+}

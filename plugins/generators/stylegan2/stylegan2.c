@@ -149,27 +149,6 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
 
 /* --- latents -------------------------------------------------------------------------------- */
 
-static int64_t layer_count(const lw_args *args)
-{
-    return 2 * lw_list_count(args, "widths");
-}
-
-/* Where every layer has its own w, all of them together are one w, and w+ has one entry. */
-static void dims(const lw_args *args, lw_dims *dims)
-{
-    int64_t side = (int64_t)2 << lw_list_count(args, "widths"), layers = layer_count(args),
-            w_dim = lw_int(args, "w_dim");
-    bool repeat = lw_bool(args, "repeat_w");
-    lw_dims_set(dims, "z_dim", lw_int(args, "z_dim"));
-    lw_dims_set(dims, "w_dim", repeat ? w_dim : w_dim * layers);
-    lw_dims_set(dims, "num_ws", repeat ? layers : 1);
-    if (lw_int(args, "classes") > 0)
-        lw_dims_set(dims, "classes", lw_int(args, "classes"));
-    lw_dims_set(dims, "channels", lw_int(args, "channels"));
-    lw_dims_set(dims, "height", side);
-    lw_dims_set(dims, "width", side);
-}
-
 /* z [N, z_dim] -> normalised, with the class embedding beside it where there are classes. */
 static lw_value mapping_input(lw_graph *g, const lw_args *args, const sg2_keys *keys, lw_value z)
 {
@@ -194,7 +173,7 @@ static lw_value mapping(lw_graph *g, const lw_args *args, lw_value z)
 {
     const sg2_keys *keys = sg2_keys_of(lw_text(args, "layout"));
     int layers = (int)lw_int(args, "mapping_layers");
-    int64_t w_dim = lw_int(args, "w_dim") * (lw_bool(args, "repeat_w") ? 1 : layer_count(args));
+    int64_t w_dim = lw_int(args, "w_dim") * (lw_bool(args, "repeat_w") ? 1 : sg2_layer_count(args));
     lw_value x = mapping_input(g, args, keys, z);
     for (int i = 0; i < layers; i++) {
         char weight[SG2_NAME], bias[SG2_NAME];
@@ -231,7 +210,7 @@ static lw_value truncate(lw_graph *g, const lw_args *args, lw_value w)
 {
     const sg2_keys *keys = sg2_keys_of(lw_text(args, "layout"));
     double psi = lw_float(args, "truncation_psi");
-    int64_t layers = layer_count(args);
+    int64_t layers = sg2_layer_count(args);
     int64_t cutoff = lw_is_set(args, "truncation_cutoff") ? lw_int(args, "truncation_cutoff") : layers;
     bool stored = strcmp(keys->layout, "rosinality") != 0 || lw_has_weight(g, "%s", keys->mean);
     lw_value mean = {0};
@@ -248,14 +227,14 @@ static lw_value truncate(lw_graph *g, const lw_args *args, lw_value w)
 static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value latent)
 {
     if (!lw_bool(args, "repeat_w"))
-        latent =
-            lw_reshape(g, latent, LW_SHAPE(lw_dim(g, latent, 0), layer_count(args), lw_int(args, "w_dim")));
+        latent = lw_reshape(g, latent,
+                            LW_SHAPE(lw_dim(g, latent, 0), sg2_layer_count(args), lw_int(args, "w_dim")));
     return sg2_synthesize(g, args, latent);
 }
 
 static const char *const provides[] = {"synthesize", "map", NULL};
 static const char *const prefixes[] = {"G_ema.", "g_ema.", "generator_smooth.", "generator.", "G.", "", NULL};
-static const lw_generator functions = {sizeof(lw_generator), detect, dims, map, synthesize, truncate};
+static const lw_generator functions = {sizeof(lw_generator), detect, sg2_dims, map, synthesize, truncate};
 
 LW_PLUGIN(
     GENERATOR, "stylegan2", "1.0.0",
