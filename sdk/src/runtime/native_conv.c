@@ -52,30 +52,36 @@ static double flops(const lwi_conv *c)
     return 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s;
 }
 
+/* What forward and filter_gradient have alike: both gather the windows of x. */
+static lwi_dense windows_of(const lwi_conv *c, const char *kernel, lwi_buffer x)
+{
+    return (lwi_dense){.kernel = kernel,
+                       .batch = 1,
+                       .images = c->n,
+                       .ih = c->h,
+                       .iw = c->w,
+                       .ic = c->c,
+                       .r = c->r,
+                       .s = c->s,
+                       .stride = c->stride,
+                       .padding = c->padding,
+                       .oh = c->oh,
+                       .ow = c->ow,
+                       .oc = c->k,
+                       .x = x,
+                       .flops = flops(c)};
+}
+
 static void forward(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                     const lwi_epilogue *e)
 {
-    const lwi_dense d = {.kernel = "dense_rows",
-                         .batch = 1,
-                         .images = c->n,
-                         .ih = c->h,
-                         .iw = c->w,
-                         .ic = c->c,
-                         .r = c->r,
-                         .s = c->s,
-                         .stride = c->stride,
-                         .padding = c->padding,
-                         .oh = c->oh,
-                         .ow = c->ow,
-                         .oc = c->k,
-                         .rows = (int64_t)c->n * c->oh * c->ow,
-                         .steps = (int64_t)c->r * c->s * c->c,
-                         .count = (int64_t)c->n * c->oh * c->ow * c->k,
-                         .packed = true,
-                         .x = x,
-                         .b = pack_filter(l, c, w, false),
-                         .y = y,
-                         .flops = flops(c)};
+    lwi_dense d = windows_of(c, "dense_rows", x);
+    d.rows = (int64_t)c->n * c->oh * c->ow;
+    d.steps = (int64_t)c->r * c->s * c->c;
+    d.count = d.rows * c->k;
+    d.packed = true;
+    d.b = pack_filter(l, c, w, false);
+    d.y = y;
     lwi_dense_emit(l, &d, e);
 }
 
@@ -146,24 +152,10 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
                             const lwi_epilogue *e)
 {
     const int64_t pixels = (int64_t)c->n * c->oh * c->ow, rows = (int64_t)c->r * c->s * c->c;
-    lwi_dense d = {.kernel = "dense_outer",
-                   .batch = 1,
-                   .images = c->n,
-                   .ih = c->h,
-                   .iw = c->w,
-                   .ic = c->c,
-                   .r = c->r,
-                   .s = c->s,
-                   .stride = c->stride,
-                   .padding = c->padding,
-                   .oh = c->oh,
-                   .ow = c->ow,
-                   .oc = c->k,
-                   .rows = rows,
-                   .steps = pixels,
-                   .count = rows * c->k,
-                   .x = x,
-                   .flops = flops(c)};
+    lwi_dense d = windows_of(c, "dense_outer", x);
+    d.rows = rows;
+    d.steps = pixels;
+    d.count = rows * c->k;
     d.b = lwi_pack_matrix(l, y, 1, pixels, c->k, 0, &d.packed);
     int splits;
     const lwi_buffer part = lwi_dense_emit_parts(l, &d, &splits);
