@@ -249,7 +249,7 @@ static void check_step(lwh_pipeline *p, lwh_step *step)
         return;
     }
     lwh_place place = step->with ? step->with->place : step->place;
-    bool good = lwh_fill_args(p, step->args, step->with, lwh_is_override(step->uses_node->place));
+    bool good = lwh_fill_args(p, step->args, step->with, lwh_is_swapped(step->uses_node));
     good = lwh_complete(p, step->args, step->with, step->place) && good;
     bool models_good = true;
     lwh_model *model = check_models(p, step->args, step->with, place, &models_good);

@@ -171,7 +171,7 @@ static lw_args *open_args(lwh_pipeline *p, const lwh_model *model, lw_part part,
     const char *kinds[] = {part_names[part], NULL};
     *plugin = lwh_load_plugin(p, spec->uses, spec->uses_node->place, kinds);
     lw_args *args = *plugin ? lwi_args_create(*plugin) : NULL;
-    bool swapped = lwh_is_override(spec->uses_node->place);
+    bool swapped = lwh_is_swapped(spec->uses_node);
     if (args && lwh_fill_args(p, args, spec->with, swapped) &&
         (spec->weights || lwh_complete(p, args, spec->with, model->place)))
         return args;

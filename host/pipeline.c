@@ -11,7 +11,8 @@
 #include "model/model.h"
 #include "plugin/args.h"
 
-static const char *const top_keys[] = {"latentwalk", "seed", "device", "include", "models", "steps", NULL};
+static const char *const top_keys[] = {"latentwalk", "seed",   "device", "include",
+                                       "models",     "matrix", "steps",  NULL};
 static const char *const device_keys[] = {"select", "blas", NULL};
 static const char *const step_keys[] = {"id", "uses", "with", "inputs", NULL};
 
@@ -367,8 +368,10 @@ static lwh_pipeline *understand(lwh_pipeline *p, const char *const *sets)
 {
     for (int i = 0; p->root && sets && sets[i]; i++)
         lwh_set(p, sets[i]);
-    if (p->root)
+    if (p->root) {
+        lwh_expand_matrix(p);
         parse_root(p);
+    }
     return p;
 }
 

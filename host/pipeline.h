@@ -2,7 +2,7 @@
  * plugins, arguments, models and types that a run needs.
  *
  * Reading goes in stages, each reporting all it finds: text -> tree (tree.h), includes, --set (set.c),
- * structure (pipeline.c), meaning (check.c). */
+ * combinations (matrix.c), structure (pipeline.c), meaning (check.c). */
 #ifndef LWH_PIPELINE_H
 #define LWH_PIPELINE_H
 
@@ -95,6 +95,8 @@ const char *const *lwh_model_names(const lwh_pipeline *pipeline);
 char *lwh_resolve_path(lwh_arena *arena, lwh_place place, const char *path);
 /* Applies "PATH=VALUE" to the tree. */
 void lwh_set(lwh_pipeline *pipeline, const char *assignment);
+/* Replaces the steps by those of every combination that `matrix:` asks for. */
+void lwh_expand_matrix(lwh_pipeline *pipeline);
 void lwh_parse_models(lwh_pipeline *pipeline, lwh_yaml *node);
 /* Reports a key that is none of `known` (NULL-terminated). */
 void lwh_unknown_keys(lwh_pipeline *pipeline, const lwh_yaml *map, const char *const *known,
@@ -102,10 +104,12 @@ void lwh_unknown_keys(lwh_pipeline *pipeline, const lwh_yaml *map, const char *c
 /* "one of: a, b, c", or "did you mean 'b'?" where one is near; in the arena. */
 const char *lwh_suggest(lwh_arena *arena, const char *text, const char *const *candidates);
 /* Fills `args` from a `with:` mapping (NULL: none); false where something was reported. Where the plugin
- * was `swapped` by --set, parameters in the file that it does not have are left out, with a note. */
+ * was `swapped` by --set or a matrix, parameters of the step that it does not have are left out, with a note. */
 bool lwh_fill_args(lwh_pipeline *pipeline, lw_args *args, const lwh_yaml *with, bool swapped);
 /* Was this written on the command line? */
 bool lwh_is_override(lwh_place place);
+/* Was this put in place of what the file says there, by --set or a matrix? */
+bool lwh_is_swapped(const lwh_yaml *node);
 /* The plugin of a `uses:`, of one of `kinds` (a NULL-terminated list of names); NULL where reported. */
 const lw_plugin *lwh_load_plugin(lwh_pipeline *pipeline, const char *id, lwh_place place,
                                  const char *const *kinds);

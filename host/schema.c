@@ -67,13 +67,20 @@ static json_t *schema_of_param(const lw_param *param)
     return schema;
 }
 
+/* What a step may write in place of a value: "${axis}", a value of the matrix. */
+static json_t *or_matrix_value(json_t *schema)
+{
+    return json_pack("{s:[o, {s:s}]}", "anyOf", schema, "$ref", "#/$defs/matrix-value");
+}
+
 /* The `with:` of a plugin. Parts of a model find their sizes in the weights, so nothing is required there. */
 static json_t *schema_of_with(const lw_plugin *plugin, bool require)
 {
     json_t *properties = json_object(), *required = json_array();
     for (uint32_t i = 0; i < plugin->param_count; i++) {
         const lw_param *param = lwi_param_at(plugin, i);
-        json_object_set_new(properties, param->key, schema_of_param(param));
+        json_t *schema = schema_of_param(param);
+        json_object_set_new(properties, param->key, require ? or_matrix_value(schema) : schema);
         if (require && !param->fallback)
             json_array_append_new(required, json_string(param->key));
     }
@@ -151,11 +158,14 @@ static void add_plugin(builder *b, const lw_plugin *plugin)
 /* --- the document --------------------------------------------------------------------------------------- */
 static json_t *schema_of_step(builder *b)
 {
-    return json_pack("{s:s, s:{s:{s:s, s:s}, s:{s:o}, s:{s:[s,s]}, s:{s:[s,s]}}, s:[s,s], s:b, s:o}", "type",
-                     "object", "properties", "id", "type", "string", "pattern",
-                     "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$", "uses", "enum", b->step_ids, "with", "type",
-                     "object", "null", "inputs", "type", "object", "null", "required", "id", "uses",
-                     "additionalProperties", 0, "allOf", b->step_rules);
+    json_t *uses = or_matrix_value(json_pack("{s:o}", "enum", b->step_ids));
+    return json_pack(
+        "{s:s, s:{s:{s:s, s:s}, s:o, s:{s:s}, s:{s:[s,s]}, s:{s:[s,s]}}, s:[s], s:[{s:[s]}, {s:[s]}], "
+        "s:b, s:o}",
+        "type", "object", "properties", "id", "type", "string", "pattern", "^[A-Za-z0-9_$][A-Za-z0-9_${}-]*$",
+        "uses", uses, "matrix", "type", "string", "with", "type", "object", "null", "inputs", "type",
+        "object", "null", "required", "id", "anyOf", "required", "uses", "required", "matrix",
+        "additionalProperties", 0, "allOf", b->step_rules);
 }
 
 static json_t *schema_of_loss(builder *b)
@@ -204,9 +214,14 @@ static json_t *schema_of_pipeline(builder *b)
         "\"clblast\"]}}},"
         "\"include\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"array\", \"items\": {\"type\": "
         "\"string\"}}]},"
+        "\"matrix\": {\"type\": \"object\", \"minProperties\": 1, \"maxProperties\": 8, "
+        "\"description\": \"axes: steps that name \\\"${axis}\\\" run for every combination of values\", "
+        "\"additionalProperties\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1}, "
+        "{\"type\": \"object\", \"minProperties\": 1}]}},"
         "\"models\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/model\"}},"
         "\"steps\": {\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/step\"}}},"
-        "\"$defs\": {\"reference\": {\"type\": \"string\", \"pattern\": \"^[^.]+[.].+$\"},"
+        "\"$defs\": {\"matrix-value\": {\"type\": \"string\", \"pattern\": \"[$][{][^}]+[}]\"},"
+        "\"reference\": {\"type\": \"string\", \"pattern\": \"^[^.]+[.].+$\"},"
         "\"references\": {\"anyOf\": [{\"$ref\": \"#/$defs/reference\"},"
         "{\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/reference\"}}]}}}";
     json_t *schema = json_loads(fixed, 0, NULL), *defs = json_object_get(schema, "$defs");

@@ -14,7 +14,7 @@ typedef struct path {
     lwh_place place; /* of the whole --set */
 } path;
 
-static const char *const settable[] = {"seed", "device", "models", "steps", NULL};
+static const char *const settable[] = {"seed", "device", "models", "matrix", "steps", NULL};
 
 static void unknown(lwh_pipeline *p, const path *at, int depth, const char *const *candidates)
 {

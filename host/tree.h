@@ -28,6 +28,7 @@ typedef struct lwh_yaml {
     lwh_place place;
     const char *text;        /* scalars: never NULL */
     bool quoted;             /* scalars: 'x', "x", | or >, so that "true" stays text */
+    bool varied;             /* put here by a matrix (matrix.c) */
     int count, capacity;     /* items of a list, entries of a map */
     struct lwh_yaml **key;   /* maps: scalars, in order of appearance */
     struct lwh_yaml **value; /* maps and lists */

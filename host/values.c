@@ -12,6 +12,11 @@ bool lwh_is_override(lwh_place place)
     return place.file && strncmp(place.file, "--", 2) == 0;
 }
 
+bool lwh_is_swapped(const lwh_yaml *node)
+{
+    return node->varied || lwh_is_override(node->place);
+}
+
 lwh_place lwh_param_place(const lwh_yaml *with, const char *key, lwh_place fallback)
 {
     const lwh_yaml *value = lwh_yaml_get(with, key);
@@ -215,7 +220,7 @@ bool lwh_fill_args(lwh_pipeline *p, lw_args *args, const lwh_yaml *with, bool sw
     for (int i = 0; keys && i < with->count; i++) {
         const lwh_yaml *key = with->key[i], *value = with->value[i];
         const lw_param *param = lwi_param_find(plugin, key->text);
-        if (!param && swapped && !lwh_is_override(value->place)) {
+        if (!param && swapped && !lwh_is_swapped(value)) {
             note_left_out(p, plugin, key);
         } else if (!param) {
             lwh_report(p->diagnostics, key->place, lwh_suggest(p->arena, key->text, keys),
