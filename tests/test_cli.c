@@ -167,7 +167,8 @@ static void the_schema_knows_every_step(void **state)
     (void)state;
     json_t *schema = parse("schema");
     json_t *step = json_object_get(json_object_get(schema, "$defs"), "step");
-    json_t *ids = json_object_get(json_object_get(json_object_get(step, "properties"), "uses"), "enum"), *id;
+    json_t *uses = json_object_get(json_object_get(json_object_get(step, "properties"), "uses"), "anyOf");
+    json_t *ids = json_object_get(json_array_get(uses, 0), "enum"), *id; /* or a value of the matrix */
     bool found = false;
     size_t i;
     json_array_foreach (ids, i, id)
