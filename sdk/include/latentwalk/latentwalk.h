@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "tensor.h"
+#include "linalg.h"
 #include "random.h"
 #include "dataset.h"
 #include "graph.h"
