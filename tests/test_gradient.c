@@ -332,6 +332,72 @@ static void forward_and_reverse_mode_are_transposes(void **state)
         }
 }
 
+/* [T, x..] in one go is what T single tangents are. */
+static void many_tangents_move_like_each_alone(void **state)
+{
+    (void)state;
+    enum { MANY = 3 };
+    static double directions[MANY * MAX_ELEMENTS];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int k = 0; k < cases[i].count; k++) {
+            setup s;
+            start(&s, &cases[i]);
+            lw_shape x = lw_shape_of(s.g, s.x[k]), y = lw_shape_of(s.g, s.y), many = {x.rank + 1, {MANY}};
+            int64_t count = lw_shape_count(x), out = lw_shape_count(y);
+            if (x.rank == LW_MAX_RANK || y.rank == LW_MAX_RANK) {
+                finish(&s);
+                continue;
+            }
+            for (int d = 0; d < x.rank; d++)
+                many.dim[d + 1] = x.dim[d];
+            fill(directions, MANY * count, -1, 1, 13);
+            lw_value tangents = lw_input(s.g, "tangents", many);
+            reference_replace(s.r, tangents, directions);
+            lw_value moved = lw_jvp(s.g, s.y, s.x[k], tangents), one = lw_input(s.g, "one", x);
+            lw_value alone = lw_jvp(s.g, s.y, s.x[k], one);
+            if (lw_graph_status(s.g) != LW_OK)
+                fail_msg("%s by operand %d: %s", cases[i].name, k, lw_error_text());
+            assert_int_equal(lw_shape_of(s.g, moved).rank, y.rank + 1);
+            for (int t = 0; t < MANY; t++) {
+                reference_replace(s.r, one, directions + t * count);
+                const double *all = value_of(s.r, moved) + t * out, *single = value_of(s.r, alone);
+                for (int64_t e = 0; e < out; e++)
+                    if (!(fabs(all[e] - single[e]) <= 1e-9 * (1 + fabs(single[e]))))
+                        fail_msg("%s by operand %d, tangent %d, element %d: %.9g, alone %.9g", cases[i].name,
+                                 k, t, (int)e, all[e], single[e]);
+            }
+            finish(&s);
+        }
+}
+
+/* y[i] = x[i] A^T with a square: J[i] = 2 diag(x A^T) A */
+static void jacobians_of_many_inputs_are_taken_row_by_row(void **state)
+{
+    (void)state;
+    const double x[4] = {1, 2, -1, 3}, a[6] = {1, 2, 3, 4, 5, 6}; /* x [2, 2], A [3, 2] */
+    lw_graph *g = lw_graph_create();
+    reference *r = reference_create(g);
+    lw_value in = lw_input(g, "x", LW_SHAPE(2, 2)), weight = lw_input(g, "a", LW_SHAPE(3, 2));
+    reference_replace(r, in, x);
+    reference_replace(r, weight, a);
+    lw_value y = lw_square(g, lw_linear(g, in, weight, (lw_value){0}));
+    lw_value jacobian = lw_jacobian(g, lw_reshape(g, y, LW_SHAPE(2, 1, 3)), in);
+    assert_true(lw_shape_equal(lw_shape_of(g, jacobian), LW_SHAPE(2, 3, 2)));
+    const double *j = value_of(r, jacobian);
+    for (int i = 0; i < 2; i++)
+        for (int m = 0; m < 3; m++)
+            for (int n = 0; n < 2; n++) {
+                double inner = a[m * 2] * x[i * 2] + a[m * 2 + 1] * x[i * 2 + 1];
+                assert_true(fabs(j[(i * 3 + m) * 2 + n] - 2 * inner * a[m * 2 + n]) < 1e-9);
+            }
+    lw_value unmoved = lw_jacobian(g, lw_reshape(g, weight, LW_SHAPE(2, 3)), in);
+    assert_true(value_of(r, unmoved)[0] == 0);
+    assert_true(lw_is_null(lw_jacobian(g, weight, in))); /* 3 rows cannot each depend on one of 2 */
+    assert_int_equal(lw_graph_status(g), LW_SHAPE);
+    reference_destroy(r);
+    lw_graph_destroy(g);
+}
+
 /* The gradient of <gradient, direction> again agrees with differences of it. */
 static void every_second_derivative_agrees_with_differences(void **state)
 {
@@ -527,6 +593,8 @@ int main(void)
         cmocka_unit_test(every_gradient_agrees_with_differences),
         cmocka_unit_test(forward_and_reverse_mode_are_transposes),
         cmocka_unit_test(every_second_derivative_agrees_with_differences),
+        cmocka_unit_test(many_tangents_move_like_each_alone),
+        cmocka_unit_test(jacobians_of_many_inputs_are_taken_row_by_row),
         cmocka_unit_test(every_derivative_of_a_jvp_agrees_with_differences),
         cmocka_unit_test(only_what_is_asked_for_is_differentiated),
         cmocka_unit_test(gradient_penalty_has_the_right_gradient),

@@ -223,8 +223,12 @@ LW_API lw_value lw_batch_norm(lw_graph *g, lw_value x, const char *name, ...) LW
  * differentiated again). `seed` null means ones. wrt that y does not depend on gets zeros. */
 LW_API lw_status lw_gradient(lw_graph *g, lw_value y, lw_value seed, const lw_value *wrt, int count,
                              lw_value *gradients);
-/* Forward mode: (dy/dx) tangent, shaped like y. */
+/* Forward mode: (dy/dx) tangent, shaped like y. Many tangents at once lie along a first dimension of their own,
+ * [T, x..] -> [T, y..]: y is computed once, and each of its layers is one product more over all of them. */
 LW_API lw_value lw_jvp(lw_graph *g, lw_value y, lw_value x, lw_value tangent);
+/* Jacobians of many inputs: x [N, ..], y [N, ..], of which row i depends on row i of x alone -> [N, m, n], for
+ * rows of m and n elements: [i, a, b] = d y[i, a] / d x[i, b]. Forward mode with n tangents at once. */
+LW_API lw_value lw_jacobian(lw_graph *g, lw_value y, lw_value x);
 
 /* --- optimisers ----------------------------------------------------------------------------- */
 /* The trainable parameters that this graph has taken from `store` so far, in order of first use;
