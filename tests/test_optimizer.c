@@ -95,6 +95,66 @@ static void adams_defaults_are_torchs(void **state)
     reference_destroy(r);
 }
 
+/* A matrix w and a gain p, both with gradient p or w minus its target: AdamW shrinks the matrix alone, and
+ * the rate is what the input says at each step. */
+static void adamw_shrinks_matrices_at_the_rate_of_the_moment(void **state)
+{
+    fixture *f = *state;
+    lw_store_set(f->store, "w", LW_SHAPE(1, 2), (float[]){1, -2});
+    lw_scope_push(f->g, &(lw_scope){.size = sizeof(lw_scope), .store = f->store});
+    lw_value w = lw_weight(f->g, LW_SHAPE(1, 2), lw_init_constant(0), "w");
+    lw_scope_pop(f->g);
+    lw_value to = lw_constant(f->g, LW_SHAPE(2), (float[]){0.5f, 3});
+    lw_value squares = lw_square(f->g, lw_sub(f->g, w, to));
+    lw_value loss = lw_add(f->g, f->loss, lw_affine(f->g, lw_sum(f->g, squares, LW_ALL_AXES, false), 0.5, 0));
+    assert_int_equal(lw_adam(f->g, loss, f->store, f->state, .beta1 = 0.9f, .weight_decay = 0.1f,
+                             .rate = lw_input(f->g, "rate", LW_SCALAR)),
+                     LW_OK);
+    reference *r = reference_create(f->g);
+    double p[4] = {1, -2, 1, -2}, m[4] = {0}, v[4] = {0}; /* p, then w */
+    for (int t = 1; t <= 4; t++) {
+        double rate = 0.05 / t;
+        assert_int_equal(reference_write(r, "rate", (float[]){(float)rate}), LW_OK);
+        for (int i = 0; i < 4; i++) {
+            double gradient = p[i] - target[i % 2];
+            m[i] = 0.9 * m[i] + 0.1 * gradient;
+            v[i] = 0.999 * v[i] + 0.001 * gradient * gradient;
+            p[i] -= i < 2 ? 0 : rate * 0.1 * p[i];
+            p[i] -= rate * m[i] / (1 - pow(0.9, t)) / (sqrt(v[i] / (1 - pow(0.999, t))) + 1e-8);
+        }
+        assert_int_equal(reference_assign(r), LW_OK);
+        for (int i = 0; i < 2; i++) {
+            expect_near((double)lw_store_get(f->store, "p")->data[i], p[i]);
+            expect_near((double)lw_store_get(f->store, "w")->data[i], p[2 + i]);
+        }
+    }
+    reference_destroy(r);
+}
+
+static void sgd_follows_a_rate_that_is_written_before_each_run(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_sgd(f->g, f->loss, f->store, f->state, .rate = lw_input(f->g, "rate", LW_SCALAR)),
+                     LW_OK);
+    reference *r = reference_create(f->g);
+    double p = 1;
+    for (int t = 0; t < 3; t++) {
+        float rate = 0.5f / (float)(1 + t);
+        assert_int_equal(reference_write(r, "rate", &rate), LW_OK);
+        assert_int_equal(reference_assign(r), LW_OK);
+        p -= (double)rate * (p - target[0]);
+        expect_near((double)lw_store_get(f->store, "p")->data[0], p);
+    }
+    reference_destroy(r);
+}
+
+static void a_rate_that_is_not_one_number_is_an_error(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(lw_adam(f->g, f->loss, f->store, f->state, .rate = f->p), LW_SHAPE);
+    assert_string_equal(lw_error_message(0), "adam at 'p': the learning rate must be one number");
+}
+
 static void sgd_takes_torchs_steps(void **state)
 {
     fixture *f = *state;
@@ -172,7 +232,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(adam_takes_torchs_steps),
         TEST(adams_defaults_are_torchs),
+        TEST(adamw_shrinks_matrices_at_the_rate_of_the_moment),
         TEST(sgd_takes_torchs_steps),
+        TEST(sgd_follows_a_rate_that_is_written_before_each_run),
+        TEST(a_rate_that_is_not_one_number_is_an_error),
         TEST(plain_sgd_keeps_no_state),
         TEST(a_moving_average_follows_the_new_weights_and_copies_buffers),
         TEST(a_loss_that_is_not_a_number_is_an_error),

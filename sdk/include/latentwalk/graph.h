@@ -237,12 +237,16 @@ LW_API int lw_parameters(lw_graph *g, lw_store *store, lw_value *values, int cap
 
 /* One Adam step (Kingma & Ba 2015, algorithm 1, with torch.optim.Adam's order of operations) on all of
  * lw_parameters(store): gradients of the scalar `loss` and assignments. Moments and the step count live
- * in `state` under "adam.m.NAME", "adam.v.NAME", "adam.t". */
+ * in `state` under "adam.m.NAME", "adam.v.NAME", "adam.t". With weight_decay, parameters of two or more
+ * dimensions first shrink by rate * weight_decay (AdamW, Loshchilov & Hutter 2019, algorithm 2, with
+ * torch.optim.AdamW's scaling); gains and biases do not. */
 typedef struct lw_adam_options {
     uint32_t size;
     float learning_rate;       /* 0 means 1e-3 */
     float beta1, beta2;        /* beta2 0 means 0.999; beta1 is taken as it is */
     float epsilon;             /* 0 means 1e-8 */
+    float weight_decay;        /* decoupled; 0 is none */
+    lw_value rate;             /* a scalar in place of learning_rate, e.g. an input that a schedule writes */
 } lw_adam_options;
 LW_API lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *state,
                               const lw_adam_options *options);
@@ -252,6 +256,7 @@ LW_API lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_st
 typedef struct lw_sgd_options {
     uint32_t size;
     float learning_rate, momentum, weight_decay;
+    lw_value rate; /* a scalar in place of learning_rate */
 } lw_sgd_options;
 LW_API lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *state,
                              const lw_sgd_options *options);

@@ -79,11 +79,21 @@ static lw_status differentiate(lw_graph *g, lw_value loss, lw_store *store, lw_s
     return lw_gradient(g, loss, (lw_value){0}, t->parameter, t->count, t->gradient);
 }
 
+/* The learning rate as a scalar: the given value, or else a constant. */
+static lw_value rate_of(lw_graph *g, const char *op, lw_value given, double constant)
+{
+    if (lw_is_null(given))
+        return lw_scalar(g, constant);
+    if (lwi_usable(g, op, &given, 1) && lw_shape_count(lwi_node_of(g, given)->shape) != 1)
+        return lwi_error(g, LW_SHAPE, op, &given, 1, "the learning rate must be one number");
+    return lw_reshape(g, given, LW_SCALAR);
+}
+
 /* --- Adam ----------------------------------------------------------------------------------- */
 
 typedef struct adam {
-    double rate, beta1, beta2, epsilon;
-    lw_value step, root; /* rate / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
+    double beta1, beta2, epsilon, weight_decay;
+    lw_value rate, step, root; /* rate; rate / (1 - beta1^t); 1 / sqrt(1 - beta2^t) */
 } adam;
 
 /* 1 - beta^t. With T = tanh(u / 2), 1 - exp(-u) = 2T / (1 + T): nothing cancels while t is small. */
@@ -105,7 +115,10 @@ static void adam_update(lw_graph *g, lw_store *state, const adam *a, lw_value p,
     lw_value new_v =
         lw_add(g, lw_affine(g, v, a->beta2, 0), lw_affine(g, lw_square(g, gradient), 1 - a->beta2, 0));
     lw_value denominator = lw_affine(g, lw_mul(g, lw_sqrt(g, new_v), a->root), 1, a->epsilon);
-    lw_assign(g, p, lw_sub(g, p, lw_mul(g, a->step, lw_div(g, new_m, denominator))));
+    lw_value kept = p;
+    if (a->weight_decay != 0 && shape.rank >= 2)
+        kept = lw_mul(g, p, lw_affine(g, a->rate, -a->weight_decay, 1));
+    lw_assign(g, p, lw_sub(g, kept, lw_mul(g, a->step, lw_div(g, new_m, denominator))));
     lw_assign(g, m, new_m);
     lw_assign(g, v, new_v);
 }
@@ -116,7 +129,8 @@ lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *st
     lw_adam_options o;
     lessons trained;
     lwi_options(&o, sizeof o, given);
-    adam a = {.rate = o.learning_rate != 0 ? meant(o.learning_rate) : 1e-3,
+    adam a = {.rate = rate_of(g, "adam", o.rate, o.learning_rate != 0 ? meant(o.learning_rate) : 1e-3),
+              .weight_decay = meant(o.weight_decay),
               .beta1 = meant(o.beta1),
               .beta2 = o.beta2 != 0 ? meant(o.beta2) : 0.999,
               .epsilon = o.epsilon != 0 ? (double)o.epsilon : 1e-8};
@@ -125,7 +139,7 @@ lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *st
     if (differentiate(g, loss, store, state, "adam", &trained) == LW_OK) {
         lw_value t = state_tensor(g, state, "adam.t", "", LW_SCALAR);
         lw_value next = lw_affine(g, t, 1, 1);
-        a.step = lw_div(g, lw_scalar(g, a.rate), bias_correction(g, next, a.beta1));
+        a.step = lw_div(g, a.rate, bias_correction(g, next, a.beta1));
         a.root = lw_rsqrt(g, bias_correction(g, next, a.beta2));
         lw_assign(g, t, next);
         for (int i = 0; i < trained.count && lwi_usable(g, "adam", &trained.gradient[i], 1); i++)
@@ -137,7 +151,8 @@ lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *st
 
 /* --- SGD ------------------------------------------------------------------------------------ */
 
-static void sgd_update(lw_graph *g, lw_store *state, const lw_sgd_options *o, lw_value p, lw_value gradient)
+static void sgd_update(lw_graph *g, lw_store *state, const lw_sgd_options *o, lw_value rate, lw_value p,
+                       lw_value gradient)
 {
     const char *name = lwi_node_of(g, p)->name;
     if (o->weight_decay != 0)
@@ -147,7 +162,7 @@ static void sgd_update(lw_graph *g, lw_store *state, const lw_sgd_options *o, lw
         gradient = lw_add(g, lw_affine(g, v, (double)o->momentum, 0), gradient);
         lw_assign(g, v, gradient);
     }
-    lw_assign(g, p, lw_sub(g, p, lw_affine(g, gradient, (double)o->learning_rate, 0)));
+    lw_assign(g, p, lw_sub(g, p, lw_mul(g, gradient, rate)));
 }
 
 lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *state,
@@ -156,9 +171,10 @@ lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *sta
     lw_sgd_options o;
     lessons trained;
     lwi_options(&o, sizeof o, given);
+    lw_value rate = rate_of(g, "sgd", o.rate, (double)o.learning_rate);
     if (differentiate(g, loss, store, state, "sgd", &trained) == LW_OK)
         for (int i = 0; i < trained.count && lwi_usable(g, "sgd", &trained.gradient[i], 1); i++)
-            sgd_update(g, state, &o, trained.parameter[i], trained.gradient[i]);
+            sgd_update(g, state, &o, rate, trained.parameter[i], trained.gradient[i]);
     release(&trained);
     return lw_graph_status(g);
 }
