@@ -193,6 +193,86 @@ static void labels_travel_with_their_pictures(void **state)
     lw_dataset_destroy(dataset);
 }
 
+/* The label `side` tells where a picture's bright column is: -1 left, and 1 once it is mirrored. */
+static void odd_labels_change_their_sign_where_a_picture_is_mirrored(void **state)
+{
+    (void)state;
+    enum { BATCH = 8 };
+    lw_dataset *dataset = numbered(3);
+    const float values[6] = {-1, 5, -1, 5, -1, NAN};
+    float out[BATCH * PIXELS], labels[BATCH * 2];
+    int mirrored = 0;
+    assert_int_equal(lw_dataset_set_labels(dataset, (const char *[]){"side", "other"}, 2, values), LW_OK);
+    lw_loader *loader = lw_loader_create_with(dataset, BATCH, 5,
+                                              &(lw_loader_options){.size = sizeof(lw_loader_options),
+                                                                   .flip = true,
+                                                                   .odd = (const uint8_t[]){1, 0}});
+    for (uint64_t step = 0; step < 8; step++) {
+        assert_int_equal(lw_loader_batch(loader, step, out, labels), LW_OK);
+        for (int i = 0; i < BATCH; i++) {
+            bool right = byte_of(out[i * PIXELS + WIDTH - 1]) >= 200;
+            mirrored += right;
+            assert_true(labels[2 * i] == (right ? 1 : -1));
+            assert_true(labels[2 * i + 1] == 5 || isnan(labels[2 * i + 1]));
+        }
+    }
+    assert_in_range(mirrored, 10, 54); /* of 64 */
+    lw_loader_destroy(loader);
+    lw_dataset_destroy(dataset);
+}
+
+/* A single picture whose pixels count: every batch shows it moved, with its border repeated. */
+static void pictures_are_shifted_both_ways_and_their_border_is_repeated(void **state)
+{
+    (void)state;
+    enum { SIDE = 5, BATCH = 64, SHIFT = 2 };
+    lw_dataset *dataset = lw_dataset_create(1, 1, SIDE, SIDE);
+    lw_tensor *image = lw_tensor_create(LW_SHAPE(1, SIDE, SIDE));
+    static float out[BATCH * SIDE * SIDE];
+    int seen[2 * SHIFT + 1][2 * SHIFT + 1] = {{0}};
+    for (int i = 0; i < SIDE * SIDE; i++)
+        image->data[i] = (float)i * 2.0f / 255.0f - 1.0f;
+    assert_int_equal(lw_dataset_set(dataset, 0, NULL, image), LW_OK);
+    lw_loader *loader = lw_loader_create_with(
+        dataset, BATCH, 5, &(lw_loader_options){.size = sizeof(lw_loader_options), .shift = SHIFT});
+    assert_int_equal(lw_loader_batch(loader, 0, out, NULL), LW_OK);
+    for (int i = 0; i < BATCH; i++) {
+        const float *shown = out + i * SIDE * SIDE;
+        int dx = 2 - byte_of(shown[2 * SIDE + 2]) % SIDE, dy = 2 - byte_of(shown[2 * SIDE + 2]) / SIDE;
+        assert_true(dx >= -SHIFT && dx <= SHIFT && dy >= -SHIFT && dy <= SHIFT);
+        seen[dy + SHIFT][dx + SHIFT]++;
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++) {
+                int from_y = y - dy < 0 ? 0 : y - dy >= SIDE ? SIDE - 1 : y - dy;
+                int from_x = x - dx < 0 ? 0 : x - dx >= SIDE ? SIDE - 1 : x - dx;
+                assert_int_equal(byte_of(shown[y * SIDE + x]), from_y * SIDE + from_x);
+            }
+    }
+    int different = 0;
+    for (int i = 0; i < (2 * SHIFT + 1) * (2 * SHIFT + 1); i++)
+        different += seen[i / 5][i % 5] > 0;
+    assert_true(different > 15); /* of 25, in 64 draws: 23 expected */
+    lw_loader_destroy(loader);
+    assert_null(lw_loader_create_with(dataset, 1, 5,
+                                      &(lw_loader_options){.size = sizeof(lw_loader_options), .shift = -1}));
+    lw_tensor_destroy(image);
+    lw_dataset_destroy(dataset);
+}
+
+static void a_range_fills_the_last_batch_with_the_last_picture(void **state)
+{
+    (void)state;
+    lw_dataset *dataset = numbered(5);
+    float out[3 * PIXELS];
+    assert_int_equal(lw_dataset_range(dataset, 0, 3, out), 3);
+    assert_int_equal(byte_of(out[2 * PIXELS + 1]), 2);
+    assert_int_equal(lw_dataset_range(dataset, 3, 3, out), 2);
+    assert_int_equal(byte_of(out[1]), 3);
+    assert_int_equal(byte_of(out[2 * PIXELS + 1]), 4);
+    assert_int_equal(lw_dataset_range(dataset, 5, 3, out), 0);
+    lw_dataset_destroy(dataset);
+}
+
 static void running_out_of_memory_is_an_error_and_leaks_nothing(void **state)
 {
     (void)state;
@@ -224,6 +304,9 @@ int main(void)
         cmocka_unit_test(the_batch_of_a_step_does_not_depend_on_what_was_asked_before),
         cmocka_unit_test(about_half_of_the_pictures_are_mirrored_when_asked),
         cmocka_unit_test(labels_travel_with_their_pictures),
+        cmocka_unit_test(odd_labels_change_their_sign_where_a_picture_is_mirrored),
+        cmocka_unit_test(pictures_are_shifted_both_ways_and_their_border_is_repeated),
+        cmocka_unit_test(a_range_fills_the_last_batch_with_the_last_picture),
         cmocka_unit_test(running_out_of_memory_is_an_error_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

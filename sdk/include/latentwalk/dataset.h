@@ -43,9 +43,21 @@ LW_API size_t lw_dataset_label_count(const lw_dataset *dataset); /* columns; 0 w
 LW_API const char *lw_dataset_label_name(const lw_dataset *dataset, size_t column);
 LW_API const float *lw_dataset_labels(const lw_dataset *dataset, size_t index); /* a row; NULL without labels */
 
+/* The pictures first … first+n-1 in order, as lw_dataset_batch gives them; past the end the last one is
+ * repeated, so that every batch is full. Returns how many are real: 0 where `first` is past the end. */
+LW_API size_t lw_dataset_range(const lw_dataset *dataset, size_t first, size_t n, float *out);
+
 /* Batches of `batch` pictures, every epoch in an order of its own; a batch may reach into the next epoch,
  * so every picture is used equally often. With `flip`, half of them are mirrored. One thread prepares
  * the batch after the one last asked for. The dataset must outlive the loader. */
+typedef struct lw_loader_options {
+    uint32_t size;
+    bool flip;
+    int32_t shift;      /* moves each picture by up to this many pixels both ways, repeating its border */
+    const uint8_t *odd; /* [columns]: labels that change their sign where a picture is mirrored; NULL: none */
+} lw_loader_options;
+LW_API lw_loader *lw_loader_create_with(const lw_dataset *dataset, size_t batch, uint64_t seed,
+                                        const lw_loader_options *options);
 LW_API lw_loader *lw_loader_create(const lw_dataset *dataset, size_t batch, uint64_t seed, bool flip);
 LW_API void lw_loader_destroy(lw_loader *loader);
 /* The batch of `step`: out [batch, channels, height, width]; labels [batch, columns], or NULL. */

@@ -138,6 +138,16 @@ lw_status lw_dataset_batch(const lw_dataset *dataset, const uint32_t *index, con
     return LW_OK;
 }
 
+size_t lw_dataset_range(const lw_dataset *dataset, size_t first, size_t n, float *out)
+{
+    size_t real = first >= dataset->count ? 0 : dataset->count - first < n ? dataset->count - first : n;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t index = (uint32_t)(i < real ? first + i : dataset->count - 1);
+        (void)lw_dataset_batch(dataset, &index, NULL, 1, out + i * dataset->picture); /* the index is good */
+    }
+    return real;
+}
+
 lw_status lw_dataset_set_labels(lw_dataset *dataset, const char *const *names, size_t columns,
                                 const float *values)
 {
