@@ -38,6 +38,19 @@ LW_API lw_store *lw_model_store(lw_model *model, lw_part part);
  * arguments; such a file given as `weights:` makes the same model again. Atomic. `storage` as in lw_store_save. */
 LW_API lw_status lw_model_save(lw_model *model, const char *path, lw_storage storage);
 
+/* What the outputs of a network mean: the entries of its parameter `labels` (see lw_network), in order of the
+ * outputs. All outputs lie in [0, 1]: of a class ("Smiling") it is the probability, of an amount
+ * ("age=0..100") the way from `low` to `high`, in the label's own unit. */
+typedef struct lw_label {
+    char name[64];
+    bool amount;
+    double low, high; /* 0 and 1 for a class */
+} lw_label;
+LW_API int lw_model_label_count(const lw_model *model); /* 0 where the outputs have no names */
+LW_API lw_status lw_model_label(const lw_model *model, int index, lw_label *label);
+/* The output with this label; -1, with an error that names the nearest, where there is none. */
+LW_API int lw_model_find_label(const lw_model *model, const char *name);
+
 /* How a part is built into a graph. Zero is right for using a model as it is. */
 typedef struct lw_build_options {
     uint32_t size;

@@ -157,7 +157,10 @@ typedef struct lw_generator {
 } lw_generator;
 
 /* Discriminators: image -> raw score [N, 1] (before any sigmoid; higher is more real).
- * Networks: x -> y, as their README says. dims names the size of x: channels, height, width of an image
+ * Networks: x -> y, as their README says. One whose outputs [N, K] have names and lie in [0, 1] lists the names in
+ * a parameter `labels` (texts, K of them: NAME for the probability of a class, NAME=LOW..HIGH for an amount),
+ * names what goes into the last sigmoid by the tap `logits` [N, K], and may name `features` [N, F], the layer
+ * before: then methods, losses and metrics find its outputs by name (lw_model_label). dims names the size of x: channels, height, width of an image
  * [N, channels, height, width], or features of [N, features]. */
 typedef struct lw_network {
     uint32_t size;

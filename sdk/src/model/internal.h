@@ -55,5 +55,8 @@ lw_status lwi_part_load(lwi_part *part, lw_part which, lw_store *weights, const 
 char *lwi_part_manifest(const lwi_part *part);
 lw_status lwi_part_apply_manifest(lw_args *args, const lw_store *weights, lw_part which);
 
+/* Every entry of the network's `labels` is well-formed, and no name is there twice. */
+lw_status lwi_labels_check(const lw_model *model);
+
 lw_status lwi_part_dims(lwi_part *part);
 #endif

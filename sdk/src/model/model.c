@@ -127,6 +127,7 @@ static lw_status fill_part(lw_model *model, lw_part which, lw_store *weights, co
     if (!part->scope)
         return LW_MEMORY;
     LW_TRY(weights ? lwi_part_load(part, which, weights, prefix) : create_weights(part, which, seed));
+    LW_TRY(lwi_labels_check(model));
     return check_pair(model);
 }
 
