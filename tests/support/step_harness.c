@@ -70,6 +70,14 @@ void harness_input(harness *h, const char *port, const char *name, const char *s
         (lwi_step_input){.port = port, .name = name, .space = space, .tensor = tensor};
 }
 
+void harness_input_dataset(harness *h, const char *port, const char *name, lw_dataset *dataset)
+{
+    assert_non_null(dataset);
+    assert_true(h->input_count < HARNESS_INPUTS);
+    h->inputs[h->input_count++] =
+        (lwi_step_input){.port = port, .name = name, .space = "dataset", .dataset = dataset};
+}
+
 static bool never(void *user)
 {
     (void)user;
@@ -96,7 +104,8 @@ lw_status harness_run(harness *h)
         const lwi_step_input *input = &h->inputs[i];
         const lw_port *port = lwi_input_find(h->plugin, input->port);
         assert_non_null(port);
-        lwi_port_type type = lwi_port_of_shape(input->space, model ? model : "", input->tensor->shape);
+        lw_shape shape = input->tensor ? input->tensor->shape : lw_dataset_shape(input->dataset);
+        lwi_port_type type = lwi_port_of_shape(input->space, model ? model : "", shape);
         LW_TRY(lwi_unify(&h->bindings, port, &type, input->name));
     }
     char own[96];

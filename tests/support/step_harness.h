@@ -26,7 +26,10 @@ void harness_open(harness *h, const char *id);
 void harness_close(harness *h); /* and removes the folder */
 void harness_set(harness *h, const char *key, const char *text);
 /* The tensor is borrowed. */
-void harness_input(harness *h, const char *port, const char *name, const char *space, const lw_tensor *tensor);
+void harness_input(harness *h, const char *port, const char *name, const char *space,
+                   const lw_tensor *tensor);
+void harness_input_dataset(harness *h, const char *port, const char *name,
+                           lw_dataset *dataset); /* borrowed */
 lw_status harness_run(harness *h);
 /* "RUN/steps/test/grid.png": released with lw_free. */
 char *harness_path(const harness *h, const char *file);

@@ -31,7 +31,9 @@ static const lw_param params[] = {
      .doc = "Conditions on the rows of `list`, all of which must hold: `column=value`, `column=value|value`, "
             "`column!=value`."},
     {"labels", LW_PARAM_STRINGS, NULL, "",
-     .doc = "Columns of `list` that the dataset carries as labels: numbers, or blank where not known."},
+     .doc = "Columns of `list` that the dataset carries as labels: numbers, or blank where not known; "
+            "`[\"*\"]` stands "
+            "for every column that holds such."},
     {"on_error", LW_PARAM_CHOICE, NULL, "fail", .choices = on_errors,
      .doc =
          "What a broken picture does: `fail` ends the run and names it, `skip` notes it and leaves it out."},

@@ -112,28 +112,54 @@ static lw_status parse_label(const char *cell, float *value)
     return !*cell || (*end == 0 && end != cell) ? LW_OK : LW_FORMAT;
 }
 
+/* Of every picture, value [0], [stride], [2 * stride] …: the row's cell in this column. */
+static lw_status read_column(const entries *list, const table *csv, const char *path, size_t column,
+                             float *values, size_t stride)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        size_t row = (size_t)list->items[i].row;
+        const char *cell = table_cell(csv, row, column);
+        if (parse_label(cell, &values[i * stride]) != LW_OK)
+            return lw_fail(LW_FORMAT, "row %zu of '%s': '%s' is '%s', which is no number", row + 1, path,
+                           csv->cells[column], cell);
+    }
+    return LW_OK;
+}
+
+/* The columns asked for; of "*", all that hold numbers. Their names to `names`, values to [count, *columns].
+ */
+static lw_status read_labels(const entries *list, const table *csv, const lw_args *args, const char **names,
+                             size_t *columns, float *values)
+{
+    const char *path = lw_text(args, "list");
+    size_t asked = (size_t)lw_list_count(args, "labels"), used = 0;
+    bool all = asked == 1 && strcmp(lw_list_text(args, "labels", 0), "*") == 0;
+    for (size_t i = 0; i < (all ? csv->columns : asked); i++) {
+        int64_t column = all ? (int64_t)i : table_column(csv, path, lw_list_text(args, "labels", (int)i));
+        if (column < 0)
+            return lw_wrap("labels");
+        lw_status status = read_column(list, csv, path, (size_t)column, values + used, *columns);
+        if (status == LW_OK)
+            names[used++] = csv->cells[column];
+        else if (!all)
+            return status;
+    }
+    for (size_t i = 1; i < list->count; i++) /* close the gaps that columns of texts have left */
+        memmove(values + i * used, values + i * *columns, used * sizeof *values);
+    *columns = used;
+    return LW_OK;
+}
+
 lw_status set_labels(lw_dataset *dataset, const entries *list, const table *csv, const lw_args *args)
 {
-    size_t columns = (size_t)lw_list_count(args, "labels");
-    if (columns == 0)
+    if (lw_list_count(args, "labels") == 0)
         return LW_OK;
-    const char *path = lw_text(args, "list");
+    size_t columns = (size_t)lw_list_count(args, "labels");
+    if (columns < csv->columns)
+        columns = csv->columns;
     const char **names = lw_alloc(columns, sizeof *names);
     float *values = lw_alloc(list->count, columns * sizeof *values);
-    lw_status status = names && values ? LW_OK : LW_MEMORY;
-    for (size_t c = 0; status == LW_OK && c < columns; c++) {
-        names[c] = lw_list_text(args, "labels", (int)c);
-        int64_t column = table_column(csv, path, names[c]);
-        if (column < 0)
-            status = lw_wrap("labels");
-        for (size_t i = 0; status == LW_OK && i < list->count; i++) {
-            size_t row = (size_t)list->items[i].row;
-            const char *cell = table_cell(csv, row, (size_t)column);
-            if (parse_label(cell, &values[i * columns + c]) != LW_OK)
-                status = lw_fail(LW_FORMAT, "row %zu of '%s': '%s' is '%s', which is no number", row + 1,
-                                 path, names[c], cell);
-        }
-    }
+    lw_status status = names && values ? read_labels(list, csv, args, names, &columns, values) : LW_MEMORY;
     if (status == LW_OK)
         status = lw_dataset_set_labels(dataset, names, columns, values);
     lw_free(names);
