@@ -84,12 +84,19 @@ typedef struct lw_scope {
     lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
     void *user;
     lw_value labels; /* [N, classes] of a conditional model, or null */
+    int64_t resolution; /* side of the images that a network still growing makes or takes; 0: the whole one */
+    lw_value fade;      /* scalar in [0, 1]: how far its last doubling counts already; null: wholly */
 } lw_scope;
 LW_API void lw_scope_push(lw_graph *g, const lw_scope *scope);
 LW_API void lw_scope_pop(lw_graph *g);
 LW_API bool lw_is_training(lw_graph *g);
 /* Class labels [N, classes] (one-hot, or mixed) for what is being built; null where none were given. */
 LW_API lw_value lw_labels(lw_graph *g);
+/* Progressive growing (Karras et al. 2018), for plugins that provide "grow": build only what images of this side
+ * need (0: everything), and take fade * new + (1 - fade) * old of what the last doubling adds and what was there
+ * before it, where there is a fade. */
+LW_API int64_t lw_resolution(lw_graph *g);
+LW_API lw_value lw_fade(lw_graph *g);
 
 /* Names an intermediate value as a place where methods may look or cut, and returns the value to go
  * on with (another one, where a method edits here). lw_tap_value: the value under "model/tap" of the
@@ -217,6 +224,13 @@ LW_API lw_value lw_avg_pool2d(lw_graph *g, lw_value x, int factor); /* kernel = 
  * wants another start asks lw_weight for name.weight first. Met twice in one training graph, the second
  * update goes on from the first. */
 LW_API lw_value lw_batch_norm(lw_graph *g, lw_value x, const char *name, ...) LW_PRINTF(3, 4);
+/* A running statistic: after the run the buffer holds decay * buffer + (1 - decay) * seen (of as many
+ * elements; no gradient flows). Met twice in one graph, the second goes on from the first. For training. */
+LW_API void lw_track(lw_graph *g, lw_value buffer, lw_value seen, double decay);
+/* The largest singular value (a scalar) of weight [out, ..] as a matrix W [out, rest], by one power step from
+ * u [1, out]: v = unit(u W), u' = unit(v W^T), sigma = u' W v (Miyato et al. 2018, algorithm 1). Gradients take
+ * u' and v as constants. In training u moves on to u'; met twice in one graph, twice. */
+LW_API lw_value lw_spectral_norm(lw_graph *g, lw_value weight, lw_value u);
 
 /* --- derivatives ---------------------------------------------------------------------------- */
 /* Reverse mode: gradients[i] = d sum(y * seed) / d wrt[i], as nodes of the same graph (so they can be
@@ -246,12 +260,17 @@ typedef struct lw_adam_options {
     float beta1, beta2;        /* beta2 0 means 0.999; beta1 is taken as it is */
     float epsilon;             /* 0 means 1e-8 */
     float weight_decay;        /* decoupled; 0 is none */
-    lw_value rate;             /* a scalar in place of learning_rate, e.g. an input that a schedule writes */
+    lw_value rate;             /* a scalar in place of learning_rate (a schedule's input), or null */
+    lw_store *sums;            /* of lw_accumulate: added to the gradients, then zero again; or NULL */
 } lw_adam_options;
 LW_API lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *state,
                               const lw_adam_options *options);
 #define lw_adam(g, loss, store, state, ...)                                                        \
     lw_adam_with(g, loss, store, state, LW_OPTIONS(lw_adam_options, __VA_ARGS__))
+/* Gradient accumulation: adds d loss / d p for all of lw_parameters(store) to "sum.NAME" in `sums` (zeros where
+ * it is not there yet) and leaves the parameters alone. The loss of a batch in k parts is the mean of the
+ * parts' losses: give each a k-th of its own. */
+LW_API lw_status lw_accumulate(lw_graph *g, lw_value loss, lw_store *store, lw_store *sums);
 /* p <- p - learning_rate * (gradient + weight_decay * p), with momentum as torch.optim.SGD ("sgd.v.NAME"). */
 typedef struct lw_sgd_options {
     uint32_t size;
@@ -266,6 +285,8 @@ LW_API lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_sto
  * is copied. Where the graph assigns NAME so far (an optimiser, say), the average takes the new value.
  * `average` must hold the same names (lw_store_merge(average, store, "")). */
 LW_API lw_status lw_moving_average(lw_graph *g, lw_store *store, lw_store *average, double decay);
+/* The same with a scalar value for the decay (a schedule's input). */
+LW_API lw_status lw_moving_average_by(lw_graph *g, lw_store *store, lw_store *average, lw_value decay);
 
 #ifdef __cplusplus
 }

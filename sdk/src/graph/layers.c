@@ -10,12 +10,14 @@ typedef struct norm {
     unsigned axes;                         /* all but 1 */
 } norm;
 
-/* statistic <- 0.9 statistic + 0.1 batch. The same layer may meet two batches in one step (a discriminator
- * sees real and made images): the second goes on from where the first will have left it. */
-static void update(lw_graph *g, lw_value statistic, lw_value batch)
+/* The same layer may meet two batches in one step (a discriminator sees real and made images): the second
+ * goes on from where the first will have left it. */
+void lw_track(lw_graph *g, lw_value statistic, lw_value seen, double decay)
 {
-    lw_value kept = lw_affine(g, lwi_assigned(g, statistic), 0.9, 0);
-    lw_value seen = lw_affine(g, lw_reshape(g, batch, lw_shape_of(g, statistic)), 0.1, 0);
+    if (!lwi_usable(g, "track", (lw_value[]){statistic, seen}, 2))
+        return;
+    lw_value kept = lw_affine(g, lwi_assigned(g, statistic), decay, 0);
+    seen = lw_affine(g, lw_reshape(g, lw_stop_gradient(g, seen), lw_shape_of(g, statistic)), 1 - decay, 0);
     lwi_reassign(g, statistic, lw_add(g, kept, seen));
 }
 
@@ -31,8 +33,8 @@ static lw_value by_batch(lw_graph *g, lw_value x, const norm *n)
     lw_value variance = lw_mean(g, lw_square(g, centred), n->axes, true);
     lw_value scale =
         lw_mul(g, lw_reshape(g, n->weight, n->shape), lw_rsqrt(g, lw_affine(g, variance, 1, 1e-5)));
-    update(g, n->mean, lw_stop_gradient(g, mean));
-    update(g, n->variance, lw_affine(g, lw_stop_gradient(g, variance), count / (count - 1), 0));
+    lw_track(g, n->mean, mean, 0.9);
+    lw_track(g, n->variance, lw_affine(g, variance, count / (count - 1), 0), 0.9);
     return lw_add(g, lw_mul(g, centred, scale), lw_reshape(g, n->bias, n->shape));
 }
 
@@ -69,4 +71,23 @@ lw_value lw_batch_norm(lw_graph *g, lw_value x, const char *format, ...)
     if (!lwi_usable(g, "batch_norm", &n.variance, 1))
         return (lw_value){0};
     return lw_is_training(g) ? by_batch(g, x, &n) : by_running_statistics(g, x, &n);
+}
+
+/* x / max(|x|, 1e-12), without a gradient */
+static lw_value unit(lw_graph *g, lw_value x)
+{
+    lw_value length = lw_sqrt(g, lw_sum(g, lw_square(g, x), LW_ALL_AXES, false));
+    return lw_stop_gradient(g, lw_div(g, x, lw_maximum(g, length, lw_scalar(g, 1e-12))));
+}
+
+lw_value lw_spectral_norm(lw_graph *g, lw_value weight, lw_value u)
+{
+    if (!lwi_usable(g, "spectral_norm", (lw_value[]){weight, u}, 2))
+        return (lw_value){0};
+    lw_value matrix = lw_flatten(g, weight, 1), turned = lw_transpose(g, matrix, 0, 1);
+    lw_value v = unit(g, lw_matmul(g, lwi_assigned(g, u), matrix));
+    lw_value next = unit(g, lw_matmul(g, v, turned));
+    if (lw_is_training(g) && lwi_usable(g, "spectral_norm", &next, 1))
+        lwi_reassign(g, u, next);
+    return lw_sum(g, lw_mul(g, lw_matmul(g, v, turned), next), LW_ALL_AXES, false);
 }

@@ -89,6 +89,32 @@ static lw_value rate_of(lw_graph *g, const char *op, lw_value given, double cons
     return lw_reshape(g, given, LW_SCALAR);
 }
 
+/* --- accumulation --------------------------------------------------------------------------- */
+
+lw_status lw_accumulate(lw_graph *g, lw_value loss, lw_store *store, lw_store *sums)
+{
+    lessons seen;
+    if (differentiate(g, loss, store, sums, "accumulate", &seen) == LW_OK)
+        for (int i = 0; i < seen.count && lwi_usable(g, "accumulate", &seen.gradient[i], 1); i++) {
+            const lwi_node *p = lwi_node_of(g, seen.parameter[i]);
+            lw_value sum = state_tensor(g, sums, "sum.", p->name, p->shape);
+            lw_assign(g, sum, lw_add(g, sum, seen.gradient[i]));
+        }
+    release(&seen);
+    return lw_graph_status(g);
+}
+
+/* gradient + what was accumulated, which starts again from zero. */
+static lw_value with_sum(lw_graph *g, lw_store *sums, lw_value p, lw_value gradient)
+{
+    if (!sums)
+        return gradient;
+    lw_shape shape = lwi_node_of(g, p)->shape;
+    lw_value sum = state_tensor(g, sums, "sum.", lwi_node_of(g, p)->name, shape);
+    lw_assign(g, sum, lw_fill(g, shape, 0));
+    return lw_add(g, sum, gradient);
+}
+
 /* --- Adam ----------------------------------------------------------------------------------- */
 
 typedef struct adam {
@@ -143,7 +169,8 @@ lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *st
         a.root = lw_rsqrt(g, bias_correction(g, next, a.beta2));
         lw_assign(g, t, next);
         for (int i = 0; i < trained.count && lwi_usable(g, "adam", &trained.gradient[i], 1); i++)
-            adam_update(g, state, &a, trained.parameter[i], trained.gradient[i]);
+            adam_update(g, state, &a, trained.parameter[i],
+                        with_sum(g, o.sums, trained.parameter[i], trained.gradient[i]));
     }
     release(&trained);
     return lw_graph_status(g);
@@ -181,9 +208,9 @@ lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *sta
 
 /* --- moving average ------------------------------------------------------------------------- */
 
-lw_status lw_moving_average(lw_graph *g, lw_store *store, lw_store *average, double decay)
+lw_status lw_moving_average_by(lw_graph *g, lw_store *store, lw_store *average, lw_value decay)
 {
-    if (!lwi_usable(g, "moving_average", NULL, 0))
+    if (!lwi_usable(g, "moving_average", &decay, 1))
         return lw_graph_status(g);
     if (!store || !average)
         lw_graph_fail(g, LW_INVALID, "moving_average: it needs a store and another for the average");
@@ -195,8 +222,13 @@ lw_status lw_moving_average(lw_graph *g, lw_store *store, lw_store *average, dou
         bool trainable = lwi_node_of(g, now)->i[0];
         now = lwi_assigned(g, now); /* the average follows the new values */
         if (trainable)
-            now = lw_add(g, lw_affine(g, kept, decay, 0), lw_affine(g, now, 1 - decay, 0));
+            now = lw_add(g, lw_mul(g, decay, kept), lw_mul(g, lw_affine(g, decay, -1, 1), now));
         lw_assign(g, kept, now);
     }
     return lw_graph_status(g);
+}
+
+lw_status lw_moving_average(lw_graph *g, lw_store *store, lw_store *average, double decay)
+{
+    return lw_moving_average_by(g, store, average, lw_scalar(g, decay));
 }

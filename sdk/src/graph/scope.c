@@ -52,6 +52,16 @@ lw_value lw_labels(lw_graph *g)
     return g && current(g) ? current(g)->labels : (lw_value){0};
 }
 
+int64_t lw_resolution(lw_graph *g)
+{
+    return g && current(g) ? current(g)->resolution : 0;
+}
+
+lw_value lw_fade(lw_graph *g)
+{
+    return g && current(g) ? current(g)->fade : (lw_value){0};
+}
+
 lw_init lw_init_constant(double value)
 {
     return (lw_init){0, (float)value, 0};
