@@ -60,6 +60,8 @@ typedef struct lw_build_options {
     lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
     void *user;
     lw_value labels; /* [N, classes] for a conditional part; null: the class of its parameter */
+    int64_t resolution; /* side of the images of a part that provides "grow" and still grows; 0: the whole */
+    lw_value fade;      /* as in lw_scope */
 } lw_build_options;
 
 /* z [N, z_dim] -> image: map and truncate (where there is a mapping), then synthesize. */

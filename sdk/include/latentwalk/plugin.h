@@ -170,10 +170,18 @@ typedef struct lw_network {
 } lw_network;
 
 /* What a loss may look at: values by name, as offered by the method (its LOSSES parameter lists them):
- * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "images0" (of the starting latents),
- * "real" and "fake" scores [N, 1]. NULL value when absent. */
+ * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "images0" (of the starting latents), "w+"
+ * [N, num_ws, w_dim] that the images were synthesized from, "real_images" [N, C, H, W], and "real" and "fake",
+ * the discriminator's scores [N, 1] of real_images and images. NULL value when absent. */
 typedef struct lw_loss_inputs lw_loss_inputs;
 LW_API lw_value lw_loss_value(const lw_loss_inputs *inputs, const char *name);
+/* Scores [N, 1] of further images by the discriminator as the method built it for "real" and "fake" (it may be
+ * in training, or still growing). */
+LW_API lw_value lw_loss_score(lw_graph *g, const lw_loss_inputs *inputs, lw_value images);
+/* What the loss remembers from run to run (a running mean): a parameter of this shape, at first `start`
+ * everywhere, that the loss changes with lw_assign. It is checkpointed with the method. */
+LW_API lw_value lw_loss_state(lw_graph *g, const lw_loss_inputs *inputs, const char *name, lw_shape shape,
+                              double start);
 struct lw_model;
 /* The model the method works on, or the one named by the loss's MODEL parameter `key`. */
 LW_API struct lw_model *lw_loss_model(const lw_loss_inputs *inputs, const char *key);

@@ -47,6 +47,13 @@ typedef struct lw_named_value {
 } lw_named_value;
 LW_API lw_value lw_step_losses(lw_step *step, lw_graph *g, const char *param, lw_model *model,
                                const lw_named_value *values, int count, const char *label);
+/* The same for a method whose graphs offer different values (a trainer's two sides): losses that need one which
+ * is not given here are left out, and the sum of none is 0. `score` says how lw_loss_score builds. */
+LW_API lw_value lw_step_fitting_losses(lw_step *step, lw_graph *g, const char *param, lw_model *model,
+                                       const lw_named_value *values, int count, const char *label,
+                                       const lw_build_options *score);
+/* Whether the index-th loss listed under `param` needs the value, or the capability, of this name. */
+LW_API bool lw_step_loss_needs(const lw_step *step, const char *param, int index, const char *value);
 
 /* --- loops, checkpoints, progress ------------------------------------------------------------ */
 /* Tensors that a resumed run must find again (weights in training, optimiser state). Empty at first,

@@ -20,6 +20,10 @@ static lw_build_options read_options(const lw_build_options *given)
 
 static void push(lw_graph *g, const lwi_part *part, const lw_build_options *options)
 {
+    if (options->resolution && !lwi_list_has(part->plugin->provides, "grow"))
+        lw_graph_fail(g, LW_UNSUPPORTED,
+                      "%s (%s) cannot be built for smaller images: it does not provide `grow`", part->scope,
+                      lwi_plugin_id(part->plugin));
     lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
                                  .plugin = lwi_plugin_id(part->plugin),
                                  .model = part->scope,
@@ -28,7 +32,9 @@ static void push(lw_graph *g, const lwi_part *part, const lw_build_options *opti
                                  .frozen = !options->trainable,
                                  .on_tap = options->on_tap,
                                  .user = options->user,
-                                 .labels = options->labels});
+                                 .labels = options->labels,
+                                 .resolution = options->resolution,
+                                 .fade = options->fade});
 }
 
 /* The part, or NULL with the graph's error. */
@@ -47,6 +53,13 @@ static const lwi_part *part_of(lw_graph *g, const lw_model *model, lw_part which
     return NULL;
 }
 
+/* A named size as what is being built has it: a network that still grows makes smaller images. */
+static int64_t size_of(lw_graph *g, const lwi_part *part, const char *name)
+{
+    bool side = strcmp(name, "height") == 0 || strcmp(name, "width") == 0;
+    return side && lw_resolution(g) ? lw_resolution(g) : lwi_dims_get(&part->dims, name);
+}
+
 /* Is `value` [N, dims…], as the part's named sizes say? A size the part does not name fits anything. */
 static bool fits(lw_graph *g, const lwi_part *part, lw_value value, const char *const *names, int count)
 {
@@ -54,7 +67,7 @@ static bool fits(lw_graph *g, const lwi_part *part, lw_value value, const char *
     if (shape.rank != count + 1)
         return false;
     for (int i = 0; i < count; i++) {
-        int64_t expected = lwi_dims_get(&part->dims, names[i]);
+        int64_t expected = size_of(g, part, names[i]);
         if (expected && shape.dim[i + 1] != expected)
             return false;
     }
@@ -67,11 +80,11 @@ static const char *const z_dims[] = {"z_dim"}, *const w_dims[] = {"w_dim"},
                          *const feature_dims[] = {"features"};
 
 /* "[N, 3, 64, 64]" */
-static char *expected_text(const lwi_part *part, const char *const *names, int count)
+static char *expected_text(lw_graph *g, const lwi_part *part, const char *const *names, int count)
 {
     char *text = lw_strdup("[N");
     for (int i = 0; text && i < count; i++) {
-        int64_t size = lwi_dims_get(&part->dims, names[i]);
+        int64_t size = size_of(g, part, names[i]);
         char *longer =
             size ? lw_format("%s, %lld", text, (long long)size) : lw_format("%s, %s", text, names[i]);
         lw_free(text);
@@ -88,7 +101,7 @@ static bool require(lw_graph *g, const lwi_part *part, lw_value value, const cha
 {
     if (lw_is_null(value) || fits(g, part, value, names, count))
         return true; /* null: an earlier error stands */
-    char found[LW_SHAPE_TEXT], *expected = expected_text(part, names, count);
+    char found[LW_SHAPE_TEXT], *expected = expected_text(g, part, names, count);
     lw_graph_fail(g, LW_SHAPE, "%s (%s) %s %s, not %s", part->scope, lwi_plugin_id(part->plugin), what,
                   expected ? expected : "another shape", lw_shape_text(lw_shape_of(g, value), found));
     lw_free(expected);

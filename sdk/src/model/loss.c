@@ -24,11 +24,41 @@ lw_model *lw_loss_model(const lw_loss_inputs *inputs, const char *key)
     return inputs->find(inputs->user, name);
 }
 
+lw_value lw_loss_score(lw_graph *g, const lw_loss_inputs *inputs, lw_value images)
+{
+    return lw_discriminate_with(g, inputs->model, images, inputs->score);
+}
+
+lw_value lw_loss_state(lw_graph *g, const lw_loss_inputs *inputs, const char *name, lw_shape shape,
+                       double start)
+{
+    if (!inputs->state)
+        return lw_graph_fail(g, LW_UNSUPPORTED,
+                             "the loss remembers '%s', and this method keeps nothing for losses", name);
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                 .prefix = inputs->prefix,
+                                 .store = inputs->state,
+                                 .create = true,
+                                 .frozen = true});
+    lw_value state = lw_buffer(g, shape, lw_init_constant(start), "%s", name);
+    lw_scope_pop(g);
+    return state;
+}
+
 /* Names of values that losses may need; any other word in `needs` is a capability of the model. */
 static bool is_value_name(const char *need)
 {
-    static const char *const names[] = {"latents", "images", "images0", "real", "fake", NULL};
+    static const char *const names[] = {"latents",     "images", "images0", "w+",
+                                        "real_images", "real",   "fake",    NULL};
     return lwi_list_has(names, need);
+}
+
+bool lwi_loss_fits(const lw_plugin *plugin, const lw_loss_inputs *inputs)
+{
+    for (const char *const *need = plugin->needs; need && *need; need++)
+        if (is_value_name(*need) && lw_is_null(lw_loss_value(inputs, *need)))
+            return false;
+    return true;
 }
 
 static bool check_needs(lw_graph *g, const lw_plugin *plugin, const lw_loss_inputs *inputs)

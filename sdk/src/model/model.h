@@ -33,7 +33,8 @@ lw_store *lwi_model_pack(lw_model *model);
 /* "generator/dcgan" as a shipped file's metadata name it; false when they do not. `id`: LWI_ID_BYTES. */
 bool lwi_store_uses(const lw_store *store, lw_part part, char *id);
 
-/* What lw_generate does between map and synthesize: w [N, w_dim] -> w or w+ as the generator's arguments truncate. */
+/* What lw_generate does between map and synthesize: w [N, w_dim] -> w or w+ as the generator's arguments
+ * truncate. */
 lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w);
 
 /* Drops the programs compiled for lw_model_images (before their device closes). */
@@ -47,7 +48,12 @@ struct lw_loss_inputs {
     const lw_args *args; /* set by lwi_loss_build */
     lw_model *(*find)(void *user, const char *name);
     void *user;
+    const lw_build_options *score; /* of lw_loss_score; NULL: as the model is */
+    lw_store *state;               /* of lw_loss_state, under names that start with `prefix`; NULL: none */
+    const char *prefix;
 };
+/* Is every value there that the loss needs? */
+bool lwi_loss_fits(const lw_plugin *plugin, const lw_loss_inputs *inputs);
 /* The loss as a scalar, unweighted; the graph's error is set where it needs what is not offered. */
 lw_value lwi_loss_build(lw_graph *g, const lw_plugin *plugin, const lw_args *args,
                         const lw_loss_inputs *inputs);
