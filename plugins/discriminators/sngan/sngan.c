@@ -74,27 +74,15 @@ static void dims(const lw_args *args, lw_dims *dims)
 
 /* --- the network ---------------------------------------------------------------------------------- */
 
-/* x / (|x| + 1e-12) */
-static lw_value unit(lw_graph *g, lw_value x)
-{
-    lw_value length = lw_sqrt(g, lw_sum(g, lw_square(g, x), LW_ALL_AXES, false));
-    return lw_div(g, x, lw_affine(g, length, 1, 1e-12));
-}
-
-/* A weight divided by its largest singular value, as one power step from the stored u [1, out] estimates it;
- * u and v count as constants (max_sv.py). */
+/* A weight divided by its largest singular value, as one power step from the stored u [1, out] estimates it
+ * (max_sv.py); in training u goes on. */
 static lw_value spectral(lw_graph *g, lw_shape shape, double gain, const char *name)
 {
-    int64_t out = shape.dim[0], in = lw_shape_count(shape) / out;
-    double patch = (double)in / (double)shape.dim[1];
+    double patch = (double)lw_shape_count(shape) / (double)(shape.dim[0] * shape.dim[1]);
     double bound = gain * sqrt(6 / ((double)(shape.dim[0] + shape.dim[1]) * patch));
     lw_value weight = lw_weight(g, shape, lw_init_uniform(-bound, bound), "%s/W", name);
-    lw_value u = lw_buffer(g, LW_SHAPE(1, out), lw_init_normal(0, 1), "%s/u", name);
-    lw_value matrix = lw_reshape(g, weight, LW_SHAPE(out, in)), fixed = lw_stop_gradient(g, matrix);
-    lw_value v = unit(g, lw_matmul(g, u, fixed));
-    lw_value next = unit(g, lw_matmul(g, v, lw_transpose(g, fixed, 0, 1)));
-    lw_value sigma = lw_sum(g, lw_mul(g, lw_matmul(g, next, matrix), v), LW_ALL_AXES, false);
-    return lw_div(g, weight, sigma);
+    lw_value u = lw_buffer(g, LW_SHAPE(1, shape.dim[0]), lw_init_normal(0, 1), "%s/u", name);
+    return lw_div(g, weight, lw_spectral_norm(g, weight, u));
 }
 
 /* x [N, in, s, s] -> [N, out, s, s] by a k x k convolution */
@@ -146,11 +134,6 @@ static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
     if (lw_list_count(args, "halves") != blocks)
         return lw_graph_fail(g, LW_INVALID, "there are %d widths, but %d halves: one each per block", blocks,
                              lw_list_count(args, "halves"));
-    if (lw_is_training(g))
-        return lw_graph_fail(
-            g, LW_UNSUPPORTED,
-            "discriminator/sngan is for files made by sngan_projection: its power iteration is not "
-            "carried on in training");
     lw_value h = image;
     for (int i = 0; i < blocks; i++)
         h = residual_block(g, h, i + 1, lw_list_int(args, "widths", i), lw_list_int(args, "halves", i) != 0);

@@ -18,13 +18,6 @@ lw_value biggan_labels(lw_graph *g, const lw_args *args, int64_t count)
 
 /* --- spectral norm -------------------------------------------------------------------------- */
 
-/* x [1, n] -> x / max(|x|, 1e-12); no gradient, as in power_iteration(). */
-static lw_value unit(lw_graph *g, lw_value x)
-{
-    lw_value norm = lw_sqrt(g, lw_sum(g, lw_square(g, x), LW_ALL_AXES, false));
-    return lw_stop_gradient(g, lw_div(g, x, lw_maximum(g, norm, lw_scalar(g, 1e-12))));
-}
-
 lw_value biggan_weight(lw_graph *g, bool spectral, lw_shape shape, const char *name, const char *tap)
 {
     lw_value weight = lw_weight(g, shape, lw_init_normal(0, 0.02), "%s.weight", name);
@@ -32,10 +25,7 @@ lw_value biggan_weight(lw_graph *g, bool spectral, lw_shape shape, const char *n
         return weight;
     lw_value u0 = lw_buffer(g, LW_SHAPE(1, shape.dim[0]), lw_init_normal(0, 1), "%s.u0", name);
     lw_buffer(g, LW_SHAPE(1), lw_init_constant(1), "%s.sv0", name); /* a log of sigma; never read */
-    lw_value matrix = lw_flatten(g, weight, 1), turned = lw_transpose(g, matrix, 0, 1);
-    lw_value v = unit(g, lw_matmul(g, u0, matrix));
-    lw_value u = unit(g, lw_matmul(g, v, turned));
-    lw_value sigma = lw_sum(g, lw_mul(g, lw_matmul(g, v, turned), u), LW_ALL_AXES, false);
+    lw_value sigma = lw_spectral_norm(g, weight, u0);
     if (tap)
         sigma = lw_tap(g, sigma, "sigma_used_%s", tap);
     weight = lw_div(g, weight, sigma);
