@@ -186,9 +186,15 @@ static lw_value mapping(lw_graph *g, const lw_args *args, lw_value z)
     return x;
 }
 
+/* In training the mean of w follows the batch's by 1 - 0.995 (w_avg_beta). */
 static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
 {
-    return lw_tap(g, mapping(g, args, z), "w");
+    lw_value w = mapping(g, args, z);
+    const char *mean = sg2_keys_of(lw_text(args, "layout"))->mean;
+    if (lw_is_training(g) && lw_has_weight(g, "%s", mean))
+        lw_track(g, lw_buffer(g, LW_SHAPE(lw_dim(g, w, 1)), lw_init_constant(0), "%s", mean),
+                 lw_mean(g, w, LW_AXIS(0), false), 0.995);
+    return lw_tap(g, w, "w");
 }
 
 /* rosinality's files may lack the mean; generate.py then takes that of 4096 mapped z. */

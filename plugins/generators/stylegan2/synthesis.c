@@ -84,7 +84,7 @@ static lw_value add_noise(const net *n, lw_value x, int layer, const char *name)
                           lw_init_normal(0, 1), "%s", buffer);
     if (strcmp(mode, "none") == 0)
         return x;
-    if (strcmp(mode, "random") == 0)
+    if (strcmp(mode, "random") == 0 || lw_is_training(g)) /* the official training draws it anew */
         noise = lw_random_normal(g, LW_SHAPE(images, 1, side, side), buffer);
     else if (!stored)
         return lw_graph_fail(g, LW_UNSUPPORTED,
