@@ -258,6 +258,30 @@ static lw_value decide(const network *n, lw_value x)
     return lw_slice(g, lw_tap(g, lw_linear(g, x, k.weight, k.bias), "decision"), 1, 0, 1, 1);
 }
 
+/* The network still growing, as far as images of this side [N, channels, side, side] -> [N, width, 4, 4]: the
+ * new block's result is faded in against the image of half the side. */
+static lw_value shrink_grown(const network *n, lw_value image, int64_t side)
+{
+    lw_graph *g = n->g;
+    lw_value fade = lw_fade(g);
+    int last = 0;
+    while (last + 1 < n->blocks && (4 << last) < side)
+        last++;
+    if ((4 << last) != side)
+        return lw_graph_fail(g, LW_UNSUPPORTED,
+                             "this network has blocks for %d resolutions from 4 px on: none for %lld px",
+                             n->blocks, (long long)side);
+    lw_value x = from_rgb(n, image, last);
+    for (int block = last; block > 0; block--) {
+        x = halve(n, x, block);
+        if (block == last && !lw_is_null(fade)) {
+            lw_value older = from_rgb(n, lw_avg_pool2d(g, image, 2), last - 1);
+            x = lw_add(g, older, lw_mul(g, fade, lw_sub(g, x, older)));
+        }
+    }
+    return x;
+}
+
 /* image [N, channels, s, s] -> raw score [N, 1]. At level of detail L the image is halved floor(L) times, and
  * the part L - floor(L) of what the next block sees is the once more halved image. */
 static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
@@ -275,6 +299,8 @@ static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
                              n.blocks - 1);
     if (pggan_is_zoo(n.layout) && n.blocks == 2) /* the zoo's DNet blends from two scales on */
         lod = 0;
+    if (lw_resolution(g))
+        return decide(&n, shrink_grown(&n, image, lw_resolution(g)));
     if (lw_has_weight(g, "lod")) /* kept with the weights; detect has read it */
         lw_buffer(g, LW_SCALAR, lw_init_constant(0), "lod");
     lw_value x = {0};
@@ -297,7 +323,7 @@ static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
     return decide(&n, x);
 }
 
-static const char *const provides[] = {"discriminator", NULL};
+static const char *const provides[] = {"discriminator", "grow", NULL};
 static const char *const prefixes[] = {"netD.", "discriminator.", "D.", "", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 

@@ -122,6 +122,42 @@ static lw_value add_level(const network *n, lw_value image, lw_value x, int bloc
     return lw_add(g, lw_affine(g, own, share, 0), lw_affine(g, below, 1 - share, 0));
 }
 
+/* The network still growing, as far as images of this side: what its last block adds is faded in. */
+static lw_value grow(const network *n, lw_value x, int64_t side)
+{
+    lw_graph *g = n->g;
+    lw_value fade = lw_fade(g), below = {0};
+    int last = 0;
+    while (last + 1 < n->blocks && (4 << last) < side)
+        last++;
+    if ((4 << last) != side || n->layout == PGGAN_DISCOVERY)
+        return lw_graph_fail(
+            g, LW_UNSUPPORTED,
+            "this network does not grow to images of %lld px: it has blocks for %d, each with "
+            "its toRGB layer but in layout discovery, from 4 px on",
+            (long long)side, n->blocks);
+    for (int block = 0; block <= last; block++) {
+        x = apply_layer(n, apply_layer(n, x, 2 * block, false), 2 * block + 1, false);
+        if (block == last - 1 && !lw_is_null(fade))
+            below = lw_upsample_nearest2d(g, to_rgb(n, x, block), 2);
+    }
+    lw_value own = to_rgb(n, x, last);
+    return lw_is_null(below) ? own : lw_add(g, below, lw_mul(g, fade, lw_sub(g, own, below)));
+}
+
+/* The whole network at its level of detail. */
+static lw_value build_whole(const network *n, lw_value x, double lod)
+{
+    lw_value image = {0};
+    for (int block = 0; block < n->blocks; block++) {
+        bool grown = own_share(lod, n->blocks - 1 - block) > 0;
+        x = apply_layer(n, x, 2 * block, !grown);
+        x = apply_layer(n, x, 2 * block + 1, !grown);
+        image = add_level(n, image, x, block, lod);
+    }
+    return image;
+}
+
 lw_value pggan_synthesize(lw_graph *g, const lw_args *args, lw_value z)
 {
     network n = {g,
@@ -145,13 +181,9 @@ lw_value pggan_synthesize(lw_graph *g, const lw_args *args, lw_value z)
         lod = floor(lod);
     if (lw_has_weight(g, "lod")) /* kept with the weights; detect has read it */
         lw_buffer(g, LW_SCALAR, lw_init_constant(0), "lod");
-    lw_value x = join_labels(&n, z), image = {0};
-    for (int block = 0; block < n.blocks; block++) {
-        bool grown = own_share(lod, n.blocks - 1 - block) > 0;
-        x = apply_layer(&n, x, 2 * block, !grown);
-        x = apply_layer(&n, x, 2 * block + 1, !grown);
-        image = add_level(&n, image, x, block, lod);
-    }
+    lw_value x = join_labels(&n, z);
+    int64_t side = lw_resolution(g);
+    lw_value image = side ? grow(&n, x, side) : build_whole(&n, x, lod);
     const char *output = lw_text(args, "output");
     return *output == 't' ? lw_tanh(g, image) : *output == 'h' ? lw_clamp(g, image, -1, 1) : image;
 }
