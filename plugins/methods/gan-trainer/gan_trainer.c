@@ -1,30 +1,67 @@
-/* gan_trainer.c — trains a model's generator and discriminator against each other, alternating one update of
- * each (Goodfellow et al. 2014; Radford et al. 2016 for the defaults), with a moving average of the
- * generator. */
+/* gan_trainer.c — trains a model's generator and discriminator against each other by alternating updates
+ * (Goodfellow et al. 2014; Radford et al. 2016 for the defaults), with a moving average of the generator.
+ * README.md shows how the papers' recipes are put together. */
 #include "programs.h"
+#include "schedule.h"
 
 #include <stdio.h>
 
 static const char *const model_needs[] = {"synthesize", "discriminator", NULL};
-static const char *const offers[] = {"fake", "real", "images", NULL};
+static const char *const offers[] = {"fake", "real", "images", "real_images", "w+", NULL};
 
 static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, NULL, NULL, 0, 0, model_needs,
      "The model to train, in place; give it no weights to start afresh."},
-    {"iterations", LW_PARAM_INT, NULL, NULL, 1, 100000000, NULL, "Updates of each network."},
+    {"iterations", LW_PARAM_INT, NULL, NULL, 1, 100000000, NULL, "Updates of the generator."},
     {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL,
      "Images per update (DCGAN paper: 128; its Torch code: 64)."},
+    {"accumulate", LW_PARAM_INT, "batches", "1", 1, 1024, NULL,
+     "Batches whose gradients are summed for one update: the same as a batch so many times larger, but for "
+     "what a "
+     "network does with a batch as a whole."},
+    {"critic_updates", LW_PARAM_INT, NULL, "1", 1, 100, NULL,
+     "Updates of the discriminator for each of the generator (WGAN-GP, SNGAN: 5)."},
     {"generator_rate", LW_PARAM_FLOAT, NULL, "2e-4", 0, 1, NULL, "Adam's learning rate (DCGAN paper)."},
     {"discriminator_rate", LW_PARAM_FLOAT, NULL, "2e-4", 0, 1, NULL, "Adam's learning rate (DCGAN paper)."},
+    {"decay_from", LW_PARAM_INT, "iterations", "", 0, 100000000, NULL,
+     "When the rates begin to fall, in a straight line to 0 at the end (WGAN-GP: 0; absent: never)."},
     {"beta1", LW_PARAM_FLOAT, NULL, "0.5", 0, 0.9999, NULL, "Adam's first decay (DCGAN paper)."},
     {"beta2", LW_PARAM_FLOAT, NULL, "0.999", 0.0001, 0.999999, NULL, "Adam's second decay (DCGAN paper)."},
     {"average", LW_PARAM_FLOAT, NULL, "0.999", 0, 0.999999, NULL,
      "Decay of the generator's moving average, which becomes the model's generator in the end "
      "(pytorch_GAN_zoo: 0.999)."},
+    {"average_half_life", LW_PARAM_FLOAT, "thousand images", "", 1e-3, 1e6, NULL,
+     "In place of `average`: images after which half of the average is new (stylegan2-ada-pytorch, ema_kimg: "
+     "10)."},
+    {"average_ramp", LW_PARAM_FLOAT, NULL, "", 1e-3, 10, NULL,
+     "The half-life is at most this share of the images seen so far (stylegan2-ada-pytorch, ema_rampup: "
+     "0.05)."},
     {"flip", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL, "Mirror half of the training images."},
+    {"style_mixing", LW_PARAM_FLOAT, NULL, "0", 0, 1, NULL,
+     "How often the layers from a random one on take another latent's w, for generators with a mapping "
+     "(StyleGAN: "
+     "0.9)."},
     {"losses", LW_PARAM_LOSSES, NULL, "[{uses: loss/adversarial}]", 0, 0, offers,
-     "Both sides' losses: with `real` and `fake` scores for the discriminator, with `fake` alone for the "
-     "generator."},
+     "What every update minimises; a loss that needs `real` or `real_images` is the discriminator's, one "
+     "that "
+     "needs `w+` the generator's, any other both networks'."},
+    {"regularisers", LW_PARAM_LOSSES, NULL, "[]", 0, 0, offers,
+     "Losses with updates of their own, now and then, weighted up by as many updates as leave them out (lazy "
+     "regularisation, Karras et al. 2020, section 3.1)."},
+    {"discriminator_interval", LW_PARAM_INT, "iterations", "16", 1, 100000, NULL,
+     "How often the discriminator's regularisers are minimised (StyleGAN2: 16)."},
+    {"generator_interval", LW_PARAM_INT, "iterations", "4", 1, 100000, NULL,
+     "How often the generator's regularisers are minimised (StyleGAN2: 4)."},
+    {"generator_shrink", LW_PARAM_INT, NULL, "2", 1, 4096, NULL,
+     "The generator's regularisers see the batch divided by this (StyleGAN2, pl_minibatch_shrink: 2)."},
+    {"grow_from", LW_PARAM_INT, "px", "", 1, 4096, NULL,
+     "Progressive growing: the networks begin at images of this side (Karras et al. 2018: 4) and double "
+     "until they "
+     "are whole; absent: whole from the start."},
+    {"stage_images", LW_PARAM_INT, "images", "600000", 0, 1000000000, NULL,
+     "Images that a stage of growing sees by itself (progressive_growing_of_gans: 600000)."},
+    {"fade_images", LW_PARAM_INT, "images", "600000", 0, 1000000000, NULL,
+     "Images during which a doubling is faded in (progressive_growing_of_gans: 600000)."},
     {"samples_every", LW_PARAM_INT, "iterations", "500", 1, 100000000, NULL,
      "How often a grid of samples and the validation losses are made."},
     {"half", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL, "Store model.safetensors in half precision."},
@@ -42,9 +79,11 @@ static const lw_port outputs[] = {
 /* Everything the loop works with. */
 typedef struct loop {
     trainer t;
-    lw_program *discriminator, *generator, *validation, *calibration, *sampler;
+    schedule schedule;
+    stage stages[MAX_STAGES];
     lw_loader *train, *held_out; /* held_out NULL without validation images */
     float *real;                 /* [batch, C, H, W] */
+    int64_t parts, critic_updates, interval[UPDATE_KINDS];
 } loop;
 
 static lw_status open_stores(trainer *t)
@@ -52,9 +91,11 @@ static lw_status open_stores(trainer *t)
     t->generator = lw_model_store(t->model, LW_PART_GENERATOR);
     t->discriminator = lw_model_store(t->model, LW_PART_DISCRIMINATOR);
     t->average = lw_step_store(t->step, "average");
-    t->adam_generator = lw_step_store(t->step, "adam.generator");
-    t->adam_discriminator = lw_step_store(t->step, "adam.discriminator");
-    if (!t->average || !t->adam_generator || !t->adam_discriminator)
+    t->adam[0] = lw_step_store(t->step, "adam.discriminator");
+    t->adam[1] = lw_step_store(t->step, "adam.generator");
+    if (!t->average || !t->adam[0] || !t->adam[1])
+        return lw_error_status();
+    if (lw_int(t->args, "accumulate") > 1 && !(t->sums = lw_step_store(t->step, "sums")))
         return lw_error_status();
     if (lw_store_count(t->average) == 0)
         LW_TRY(lw_store_merge(t->average, t->generator, ""));
@@ -71,6 +112,29 @@ static lw_status open_loader(lw_step *step, const char *port, int64_t batch, boo
     return *loader ? LW_OK : lw_error_status();
 }
 
+/* What no table of parameters can say. */
+static lw_status check_recipe(const trainer *t)
+{
+    for (int list = 0; list < 2; list++) {
+        update_kind critic = list ? DISCRIMINATOR_LAZY : DISCRIMINATOR,
+                    maker = list ? GENERATOR_LAZY : GENERATOR;
+        for (int i = 0; i < lw_list_count(t->args, losses_of(maker)); i++)
+            if (!takes_part(t, critic, i) && !takes_part(t, maker, i))
+                return lw_fail(
+                    LW_UNSUPPORTED,
+                    "%s: '%s' needs values of both networks' updates (`w+`, and `real` or `real_images`)",
+                    losses_of(maker), lw_list_text(t->args, losses_of(maker), i));
+    }
+    if (loss_count(t, GENERATOR) == 0 || loss_count(t, DISCRIMINATOR) == 0)
+        return lw_fail(LW_INVALID, "losses: none of them is for the %s",
+                       loss_count(t, GENERATOR) ? "discriminator" : "generator");
+    if (lw_float(t->args, "style_mixing") > 0 && lw_model_dim(t->model, "num_ws") < 2)
+        return lw_fail(LW_UNSUPPORTED,
+                       "style_mixing: the generator of model '%s' does not take a w for each layer",
+                       lw_model_name(t->model));
+    return LW_OK;
+}
+
 static lw_status open_loop(loop *l, lw_step *step)
 {
     trainer *t = &l->t;
@@ -80,21 +144,40 @@ static lw_status open_loop(loop *l, lw_step *step)
     int64_t batch = lw_int(t->args, "batch");
     t->image = LW_SHAPE(batch, lw_model_dim(t->model, "channels"), lw_model_dim(t->model, "height"),
                         lw_model_dim(t->model, "width"));
+    l->parts = lw_int(t->args, "accumulate");
+    l->critic_updates = lw_int(t->args, "critic_updates");
+    l->interval[DISCRIMINATOR_LAZY] = lw_int(t->args, "discriminator_interval");
+    l->interval[GENERATOR_LAZY] = lw_int(t->args, "generator_interval");
+    LW_TRY(check_recipe(t));
+    LW_TRY(schedule_open(&l->schedule, t->args, t->model));
     LW_TRY(open_stores(t));
     LW_TRY(open_loader(step, "images", batch, lw_bool(t->args, "flip"), &l->train));
     LW_TRY(open_loader(step, "validation", batch, false, &l->held_out));
-    l->real = lw_alloc((size_t)lw_shape_count(t->image), sizeof(float));
-    if (!l->real || !(l->discriminator = compile_discriminator_half(t)) ||
-        !(l->generator = compile_generator_half(t)) || !(l->calibration = compile_calibration(t)) ||
-        !(l->sampler = compile_sampler(t)) || (l->held_out && !(l->validation = compile_validation(t))))
-        return lw_error_status();
+    if (!(l->real = lw_alloc((size_t)lw_shape_count(t->image), sizeof(float))))
+        return LW_MEMORY;
+    for (int i = 0; i < l->schedule.stages; i++) {
+        l->stages[i] = (stage){.resolution = l->schedule.resolution[i], .fades = i > 0};
+        LW_TRY(compile_stage(t, &l->stages[i], l->held_out != NULL));
+    }
     return LW_OK;
 }
+
+/* --- updates ---------------------------------------------------------------------------------- */
 
 static lw_status write_real(loop *l, lw_program *program, lw_loader *loader, uint64_t number)
 {
     LW_TRY(lw_loader_batch(loader, number, l->real, NULL));
     return lw_program_write(program, "real", l->real, (size_t)lw_shape_count(l->t.image));
+}
+
+/* Writes an input where the program has a use for it. */
+static lw_status offer(lw_program *program, const char *input, float value)
+{
+    lw_status status = lw_program_write(program, input, &value, 1);
+    if (status != LW_NOT_FOUND)
+        return status;
+    lw_error_clear();
+    return LW_OK;
 }
 
 static lw_status log_value(lw_step *step, lw_program *program, const char *output, const char *series)
@@ -104,36 +187,109 @@ static lw_status log_value(lw_step *step, lw_program *program, const char *outpu
     return lw_step_log(step, series, value);
 }
 
-static lw_status update(loop *l, int64_t i)
+/* The sum and, where there are several, each loss. */
+static lw_status log_update(loop *l, update_kind kind, lw_program *program)
 {
-    lw_step *step = l->t.step;
-    uint64_t seed = lw_step_seed(step);
-    LW_TRY(write_real(l, l->discriminator, l->train, (uint64_t)i));
-    LW_TRY(lw_program_seed(l->discriminator, seed, (uint64_t)i));
-    LW_TRY(lw_program_run(l->discriminator));
-    LW_TRY(lw_program_seed(l->generator, seed, (uint64_t)i));
-    LW_TRY(lw_program_run(l->generator));
-    if (i % 10 != 0)
-        return LW_OK;
-    LW_TRY(log_value(step, l->discriminator, "loss", "discriminator"));
-    return log_value(step, l->generator, "loss", "generator");
+    const trainer *t = &l->t;
+    const char *side = is_generators(kind) ? "generator" : "discriminator", *param = losses_of(kind);
+    char series[256], output[256];
+    snprintf(series, sizeof series, "%s/%s", is_lazy(kind) ? "regularisers" : "losses", side);
+    LW_TRY(log_value(t->step, program, "loss", series));
+    for (int i = 0; i < lw_list_count(t->args, param) && loss_count(t, kind) > 1; i++) {
+        if (!takes_part(t, kind, i))
+            continue;
+        snprintf(output, sizeof output, "loss/%s", lw_list_text(t->args, param, i));
+        snprintf(series, sizeof series, "%s/%s", side, lw_list_text(t->args, param, i));
+        LW_TRY(log_value(t->step, program, output, series));
+    }
+    return LW_OK;
 }
 
+/* The n-th update of its kind, in stage `s`; the discriminator's take the photographs from batch `photos` on.
+ */
+static lw_status update(loop *l, const stage *s, update_kind kind, const moment *now, int64_t n,
+                        int64_t photos)
+{
+    const trainer *t = &l->t;
+    uint64_t seed = lw_step_seed(t->step);
+    const char *rate = is_generators(kind) ? "generator_rate" : "discriminator_rate";
+    for (int64_t part = 0; part < l->parts; part++) {
+        lw_program *program = part + 1 < l->parts ? s->gather[kind] : s->update[kind];
+        if (!is_generators(kind))
+            LW_TRY(write_real(l, program, l->train, (uint64_t)(photos + part)));
+        LW_TRY(offer(program, "rate", (float)lw_float(t->args, rate) * now->rate));
+        LW_TRY(offer(program, "fade", now->fade));
+        LW_TRY(offer(program, "average", now->average));
+        LW_TRY(lw_program_seed(program, seed, (uint64_t)((n * l->parts + part) * UPDATE_KINDS + kind)));
+        LW_TRY(lw_program_run(program));
+    }
+    return LW_OK;
+}
+
+/* How many of iterations 0 … i - 1 are a multiple of the interval. */
+static int64_t multiples(int64_t i, int64_t interval)
+{
+    return (i + interval - 1) / interval;
+}
+
+static lw_status restart(lw_store *adam)
+{
+    lw_status status = LW_OK;
+    for (size_t i = 0; i < lw_store_count(adam) && status == LW_OK; i++) {
+        const char *name = lw_store_name(adam, i);
+        lw_shape shape;
+        LW_TRY(lw_store_shape(adam, name, &shape));
+        lw_tensor *zeros = lw_tensor_create(shape);
+        status = zeros ? lw_store_set(adam, name, shape, zeros->data) : LW_MEMORY;
+        lw_tensor_destroy(zeros);
+    }
+    return status;
+}
+
+/* One update of the generator and what comes before it. Photographs are taken in the loader's order, whatever
+ * the recipe: a batch for each part of each update of the discriminator. */
+static lw_status iterate(loop *l, int64_t i)
+{
+    moment now = schedule_at(&l->schedule, i);
+    const stage *s = &l->stages[now.stage];
+    int64_t critics = l->critic_updates, photos = i * critics * l->parts;
+    if (s->update[DISCRIMINATOR_LAZY])
+        photos += multiples(i, l->interval[DISCRIMINATOR_LAZY]) * l->parts;
+    for (int k = 0; k < 2 && schedule_turns(&l->schedule, i); k++)
+        LW_TRY(restart(l->t.adam[k]));
+    for (int64_t k = 0; k < critics; k++, photos += l->parts)
+        LW_TRY(update(l, s, DISCRIMINATOR, &now, i * critics + k, photos));
+    for (update_kind kind = DISCRIMINATOR_LAZY; kind <= GENERATOR_LAZY; kind++)
+        if (s->update[kind] && i % l->interval[kind] == 0) {
+            LW_TRY(update(l, s, kind, &now, i, photos));
+            LW_TRY(log_update(l, kind, s->update[kind]));
+        }
+    LW_TRY(update(l, s, GENERATOR, &now, i, 0));
+    if (i % 10 != 0)
+        return LW_OK;
+    LW_TRY(log_update(l, DISCRIMINATOR, s->update[DISCRIMINATOR]));
+    return log_update(l, GENERATOR, s->update[GENERATOR]);
+}
+
+/* --- ticks ------------------------------------------------------------------------------------ */
+
 /* The mean losses over 4 batches of held-out images. */
-static lw_status validate(loop *l, int64_t i)
+static lw_status validate(loop *l, int64_t i, const moment *now)
 {
     static const char *const names[] = {"discriminator", "generator", "real", "fake"};
-    static const char *const series[] = {"validation discriminator", "validation generator",
-                                         "validation score of real", "validation score of fake"};
+    static const char *const series[] = {"validation/discriminator", "validation/generator", "score/of real",
+                                         "score/of fake"};
+    lw_program *program = l->stages[now->stage].validation;
     const int batches = 4;
     double sum[4] = {0};
     for (int k = 0; k < batches; k++) {
-        LW_TRY(write_real(l, l->validation, l->held_out, (uint64_t)k));
-        LW_TRY(lw_program_seed(l->validation, lw_step_seed(l->t.step), (uint64_t)(i * batches + k)));
-        LW_TRY(lw_program_run(l->validation));
+        LW_TRY(write_real(l, program, l->held_out, (uint64_t)k));
+        LW_TRY(offer(program, "fade", now->fade));
+        LW_TRY(lw_program_seed(program, lw_step_seed(l->t.step), (uint64_t)(i * batches + k)));
+        LW_TRY(lw_program_run(program));
         for (int s = 0; s < 4; s++) {
             float value;
-            LW_TRY(lw_program_read(l->validation, names[s], &value, 1));
+            LW_TRY(lw_program_read(program, names[s], &value, 1));
             sum[s] += (double)value / batches;
         }
     }
@@ -144,35 +300,38 @@ static lw_status validate(loop *l, int64_t i)
 
 /* Running statistics belong to the weights they were taken with, so the averaged weights need their own:
  * those of 50 batches of their images, which BigGAN (Brock et al. 2019) calls standing statistics. */
-static lw_status calibrate(loop *l)
+static lw_status calibrate(loop *l, const moment *now)
 {
-    for (uint64_t k = 0; k < 50; k++) {
-        LW_TRY(lw_program_seed(l->calibration, lw_step_seed(l->t.step), k));
-        LW_TRY(lw_program_run(l->calibration));
+    lw_program *program = l->stages[now->stage].calibration;
+    for (uint64_t k = 0; k < 50 && program; k++) {
+        LW_TRY(offer(program, "fade", now->fade));
+        LW_TRY(lw_program_seed(program, lw_step_seed(l->t.step), k));
+        LW_TRY(lw_program_run(program));
     }
     return LW_OK;
 }
 
 /* Images of the moving average for the same latents every time: [batch, C, H, W]. */
-static lw_tensor *sample(loop *l)
+static lw_tensor *sample(loop *l, const moment *now)
 {
+    lw_program *program = l->stages[now->stage].sampler;
     int64_t count = l->t.image.dim[0] * lw_model_dim(l->t.model, "z_dim");
     float *z = lw_alloc((size_t)count, sizeof *z);
     if (!z)
         return NULL;
     lw_stream stream = {.seed = lw_step_seed(l->t.step), .purpose = lw_purpose("sample latents")};
     lw_normal(stream, 0, (size_t)count, z);
-    bool ran =
-        lw_program_write(l->sampler, "z", z, (size_t)count) == LW_OK && lw_program_run(l->sampler) == LW_OK;
+    bool ran = lw_program_write(program, "z", z, (size_t)count) == LW_OK &&
+               offer(program, "fade", now->fade) == LW_OK && lw_program_run(program) == LW_OK;
     lw_free(z);
-    return ran ? lw_program_read_tensor(l->sampler, "images") : NULL;
+    return ran ? lw_program_read_tensor(program, "images") : NULL;
 }
 
-static lw_status save_samples(loop *l, int64_t i)
+static lw_status save_samples(loop *l, int64_t i, const moment *now)
 {
     char file[64];
     snprintf(file, sizeof file, "samples/%08lld.png", (long long)i);
-    lw_tensor *images = sample(l);
+    lw_tensor *images = sample(l, now);
     lw_tensor *grid = images ? lw_image_grid(images, 8, 2) : NULL;
     char *path = lw_step_path(l->t.step, file);
     uint8_t *png = NULL;
@@ -191,13 +350,14 @@ static lw_status train(loop *l)
 {
     int64_t iterations = lw_int(l->t.args, "iterations"), every = lw_int(l->t.args, "samples_every");
     for (int64_t i; lw_next(l->t.step, iterations, &i);) {
-        LW_TRY(update(l, i));
+        LW_TRY(iterate(l, i));
         if ((i + 1) % every != 0 && i + 1 != iterations)
             continue;
-        LW_TRY(calibrate(l));
-        LW_TRY(save_samples(l, i + 1));
+        moment now = schedule_at(&l->schedule, i);
+        LW_TRY(calibrate(l, &now));
+        LW_TRY(save_samples(l, i + 1, &now));
         if (l->held_out)
-            LW_TRY(validate(l, i));
+            LW_TRY(validate(l, i, &now));
     }
     return lw_step_finish(l->t.step);
 }
@@ -213,7 +373,8 @@ static lw_status finish(loop *l)
              : lw_error_status();
     lw_free(path);
     LW_TRY(status);
-    lw_tensor *images = sample(l);
+    moment last = schedule_at(&l->schedule, l->schedule.iterations - 1);
+    lw_tensor *images = sample(l, &last);
     return images ? lw_step_output(l->t.step, "samples", images) : lw_error_status();
 }
 
