@@ -151,6 +151,127 @@ static void where_many_solutions_are_least_the_shortest_is_given(void **state)
     assert_true(fabs(x[0] - 1) < 1e-12 && fabs(x[1] - 1) < 1e-12);
 }
 
+/* [m, n] with singular values that fall from `largest` by `fall` each, between random orthonormal vectors. */
+static float *falling(int64_t m, int64_t n, double largest, double fall, const char *purpose)
+{
+    int64_t k = m < n ? m : n;
+    float *seed = normal(m * n, purpose), *left = malloc((size_t)(k * m) * sizeof *left);
+    float *values = malloc((size_t)k * sizeof *values), *right = malloc((size_t)(k * n) * sizeof *right);
+    assert_int_equal(lw_svd(m, n, seed, left, values, right), LW_OK);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0, value = largest;
+            for (int64_t t = 0; t < k; t++, value *= fall)
+                sum += value * left[t * m + i] * right[t * n + j];
+            seed[i * n + j] = (float)sum;
+        }
+    free(left), free(values), free(right);
+    return seed;
+}
+
+/* The values above `cutoff` are lw_svd's, and A v = value u with orthonormal vectors; the rest is zero. */
+static void check_above(int64_t m, int64_t n, const float *a, double cutoff, int64_t rank, const float *left,
+                        const float *values, const float *right)
+{
+    int64_t k = m < n ? m : n, wanted = 0;
+    float *full = malloc((size_t)k * sizeof *full), *u = malloc((size_t)(k * m) * sizeof *u);
+    float *v = malloc((size_t)(k * n) * sizeof *v);
+    assert_int_equal(lw_svd(m, n, a, u, full, v), LW_OK);
+    while (wanted < k && full[wanted] > cutoff)
+        wanted++;
+    assert_int_equal(rank, wanted);
+    for (int64_t i = 0; i < k; i++) {
+        assert_true(fabs((double)values[i] - (i < rank ? full[i] : 0)) <= 1e-5 * full[0]);
+        assert_true(i + 1 == k || values[i] >= values[i + 1]);
+    }
+    double ratio = rank ? full[0] / cutoff : 0;
+    assert_true(orthonormal_error(rank, m, left) < 1e-6 * fmax(ratio, 5));
+    assert_true(orthonormal_error(rank, n, right) < 1e-6 * fmax(ratio, 5));
+    for (int64_t i = rank * m; i < k * m; i++)
+        assert_true(left[i] == 0);
+    for (int64_t i = rank * n; i < k * n; i++)
+        assert_true(right[i] == 0);
+    for (int64_t t = 0; t < rank; t++)
+        for (int64_t i = 0; i < m; i++) {
+            double sum = 0;
+            for (int64_t j = 0; j < n; j++)
+                sum += (double)a[i * n + j] * right[t * n + j];
+            assert_true(fabs(sum - (double)values[t] * left[t * m + i]) < 1e-5 * full[0]);
+        }
+    free(full), free(u), free(v);
+}
+
+static void check_above_batch(int64_t m, int64_t n, double largest, double fall, double cutoff)
+{
+    enum { COUNT = 3 }; /* more than the cores of a small machine */
+    int64_t k = m < n ? m : n, rank[COUNT];
+    float *a = malloc((size_t)(COUNT * m * n) * sizeof *a),
+          *left = malloc((size_t)(COUNT * k * m) * sizeof *left);
+    float *values = malloc((size_t)(COUNT * k) * sizeof *values);
+    float *right = malloc((size_t)(COUNT * k * n) * sizeof *right);
+    for (int i = 0; i < COUNT; i++) {
+        float *one = falling(m, n, largest / (1 + i), fall, (const char *[]){"first", "second", "third"}[i]);
+        memcpy(a + i * m * n, one, (size_t)(m * n) * sizeof *a);
+        free(one);
+    }
+    assert_int_equal(lw_svd_above(COUNT, m, n, a, (float)cutoff, rank, left, values, right), LW_OK);
+    for (int i = 0; i < COUNT; i++)
+        check_above(m, n, a + i * m * n, cutoff, rank[i], left + i * k * m, values + i * k,
+                    right + i * k * n);
+    free(a), free(left), free(values), free(right);
+}
+
+static void values_above_a_cutoff_are_those_of_the_whole_decomposition(void **state)
+{
+    (void)state;
+    check_above_batch(150, 150, 8, 0.93,
+                      0.05); /* as a mapping network's Jacobian: the lower half falls away */
+    check_above_batch(150, 150, 8, 0.93, 0.011); /* close to what float32 Gram matrices bear */
+    check_above_batch(90, 40, 5, 0.9, 0.1);
+    check_above_batch(40, 90, 5, 0.9, 0.1);
+    check_above_batch(1, 1, 5, 1, 0.1);
+    check_above_batch(60, 60, 1, 1, 0.1); /* all alike: any vectors will do, but orthonormal ones */
+}
+
+static void values_too_far_apart_for_a_gram_matrix_are_decomposed_in_full(void **state)
+{
+    (void)state;
+    check_above_batch(60, 60, 1e3, 0.7, 1e-3);  /* a ratio of 1e6 */
+    check_above_batch(20, 20, 1e30, 0.5, 1e27); /* whose squares overflow */
+}
+
+static void nothing_above_the_cutoff_is_a_rank_of_zero(void **state)
+{
+    (void)state;
+    const float zero[12] = {0};
+    float left[9], values[3], right[12];
+    int64_t rank = -1;
+    assert_int_equal(lw_svd_above(1, 3, 4, zero, 0.05f, &rank, left, values, right), LW_OK);
+    check_above(3, 4, zero, 0.05, rank, left, values, right);
+    assert_int_equal(rank, 0);
+    assert_int_equal(lw_svd_above(0, 3, 4, NULL, 0.05f, NULL, NULL, NULL, NULL), LW_OK);
+}
+
+static void a_bad_matrix_of_a_batch_is_named(void **state)
+{
+    (void)state;
+    float a[3 * 4] = {1, 0, 0, 1, 1, NAN, 0, 1, 2, 0, 0, 2}, left[12], values[6], right[12];
+    int64_t rank[3];
+    assert_int_equal(lw_svd_above(3, 2, 2, a, 0.1f, rank, left, values, right), LW_NUMERIC);
+    assert_non_null(
+        strstr(lw_error_text(), "matrix 1 of the batch: singular values: the element in row 0, column 1"));
+    a[5] = 0;
+    assert_int_equal(lw_svd_above(3, 2, 2, a, 0.1f, rank, left, values, right), LW_OK);
+    assert_int_equal(lw_svd_above(3, 2, 2, a, 0, rank, left, values, right), LW_INVALID);
+    assert_int_equal(lw_svd_above(3, 2, 2, a, NAN, rank, left, values, right), LW_INVALID);
+    assert_int_equal(lw_svd_above(1, 0, 2, a, 1, rank, left, values, right), LW_SHAPE);
+    for (int n = 0; n < 3; n++) {
+        lw_alloc_fail_after(n);
+        assert_int_equal(lw_svd_above(1, 2, 2, a, 0.1f, rank, left, values, right), LW_MEMORY);
+    }
+    lw_alloc_fail_after(-1);
+}
+
 static void what_is_not_finite_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -205,6 +326,10 @@ int main(void)
         cmocka_unit_test(eigenvectors_are_rows_and_the_largest_value_comes_first),
         cmocka_unit_test(least_squares_finds_the_line_through_noisy_points),
         cmocka_unit_test(where_many_solutions_are_least_the_shortest_is_given),
+        cmocka_unit_test(values_above_a_cutoff_are_those_of_the_whole_decomposition),
+        cmocka_unit_test(values_too_far_apart_for_a_gram_matrix_are_decomposed_in_full),
+        cmocka_unit_test(nothing_above_the_cutoff_is_a_rank_of_zero),
+        cmocka_unit_test(a_bad_matrix_of_a_batch_is_named),
         cmocka_unit_test(what_is_not_finite_is_refused_with_its_place),
         cmocka_unit_test(sizes_that_make_no_sense_are_refused),
         cmocka_unit_test(out_of_memory_is_an_error_like_any_other),
