@@ -398,6 +398,40 @@ static void jacobians_of_many_inputs_are_taken_row_by_row(void **state)
     lw_graph_destroy(g);
 }
 
+/* What a mapping network does: normalise, then layers. The Jacobian starts behind the normalisation, and what
+ * comes out is what single tangents of x say. */
+static void a_jacobian_through_a_normalisation_is_that_of_the_whole(void **state)
+{
+    (void)state;
+    enum { ROWS = 2, SIZE = 3, OUT = 4 };
+    double x[ROWS * SIZE], a[OUT * SIZE], b[OUT * OUT], unit[ROWS * SIZE];
+    fill(x, ROWS * SIZE, -1, 1, 1);
+    fill(a, OUT * SIZE, -1, 1, 2);
+    fill(b, OUT * OUT, -1, 1, 3);
+    lw_graph *g = lw_graph_create();
+    reference *r = reference_create(g);
+    lw_value in = lw_input(g, "x", LW_SHAPE(ROWS, SIZE)), tangent = lw_input(g, "t", LW_SHAPE(ROWS, SIZE));
+    lw_value first = lw_input(g, "a", LW_SHAPE(OUT, SIZE)), second = lw_input(g, "b", LW_SHAPE(OUT, OUT));
+    reference_replace(r, in, x);
+    reference_replace(r, first, a);
+    reference_replace(r, second, b);
+    lw_value norm = lw_rsqrt(g, lw_mean(g, lw_square(g, in), LW_AXIS(1), true));
+    lw_value h = lw_leaky_relu(g, lw_linear(g, lw_mul(g, in, norm), first, (lw_value){0}), 0.2);
+    lw_value y = lw_tanh(g, lw_linear(g, h, second, (lw_value){0}));
+    lw_value jacobian = lw_jacobian(g, y, in), moved = lw_jvp(g, y, in, tangent);
+    assert_true(lw_shape_equal(lw_shape_of(g, jacobian), LW_SHAPE(ROWS, OUT, SIZE)));
+    for (int j = 0; j < SIZE; j++) {
+        for (int i = 0; i < ROWS * SIZE; i++)
+            unit[i] = i % SIZE == j;
+        reference_replace(r, tangent, unit);
+        const double *all = value_of(r, jacobian), *column = value_of(r, moved);
+        for (int i = 0; i < ROWS * OUT; i++)
+            assert_true(fabs(all[i * SIZE + j] - column[i]) < 1e-12);
+    }
+    reference_destroy(r);
+    lw_graph_destroy(g);
+}
+
 /* The gradient of <gradient, direction> again agrees with differences of it. */
 static void every_second_derivative_agrees_with_differences(void **state)
 {
@@ -595,6 +629,7 @@ int main(void)
         cmocka_unit_test(every_second_derivative_agrees_with_differences),
         cmocka_unit_test(many_tangents_move_like_each_alone),
         cmocka_unit_test(jacobians_of_many_inputs_are_taken_row_by_row),
+        cmocka_unit_test(a_jacobian_through_a_normalisation_is_that_of_the_whole),
         cmocka_unit_test(every_derivative_of_a_jvp_agrees_with_differences),
         cmocka_unit_test(only_what_is_asked_for_is_differentiated),
         cmocka_unit_test(gradient_penalty_has_the_right_gradient),

@@ -184,7 +184,7 @@ static void check_above(int64_t m, int64_t n, const float *a, double cutoff, int
         assert_true(fabs((double)values[i] - (i < rank ? full[i] : 0)) <= 1e-5 * full[0]);
         assert_true(i + 1 == k || values[i] >= values[i + 1]);
     }
-    double ratio = rank ? full[0] / cutoff : 0;
+    double ratio = rank && cutoff > 0 ? full[0] / cutoff : 0;
     assert_true(orthonormal_error(rank, m, left) < 1e-6 * fmax(ratio, 5));
     assert_true(orthonormal_error(rank, n, right) < 1e-6 * fmax(ratio, 5));
     for (int64_t i = rank * m; i < k * m; i++)
@@ -237,6 +237,7 @@ static void values_too_far_apart_for_a_gram_matrix_are_decomposed_in_full(void *
 {
     (void)state;
     check_above_batch(60, 60, 1e3, 0.7, 1e-3);  /* a ratio of 1e6 */
+    check_above_batch(20, 20, 1, 0.8, 0);       /* all of them */
     check_above_batch(20, 20, 1e30, 0.5, 1e27); /* whose squares overflow */
 }
 
@@ -262,7 +263,7 @@ static void a_bad_matrix_of_a_batch_is_named(void **state)
         strstr(lw_error_text(), "matrix 1 of the batch: singular values: the element in row 0, column 1"));
     a[5] = 0;
     assert_int_equal(lw_svd_above(3, 2, 2, a, 0.1f, rank, left, values, right), LW_OK);
-    assert_int_equal(lw_svd_above(3, 2, 2, a, 0, rank, left, values, right), LW_INVALID);
+    assert_int_equal(lw_svd_above(3, 2, 2, a, -1, rank, left, values, right), LW_INVALID);
     assert_int_equal(lw_svd_above(3, 2, 2, a, NAN, rank, left, values, right), LW_INVALID);
     assert_int_equal(lw_svd_above(1, 0, 2, a, 1, rank, left, values, right), LW_SHAPE);
     for (int n = 0; n < 3; n++) {

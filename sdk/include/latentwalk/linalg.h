@@ -28,12 +28,13 @@ LW_API lw_status lw_symmetric_eigen(int64_t n, const double *a, double *values, 
  * `values` [k]; `left` [k, m] and `right` [k, n], orthonormal rows. */
 LW_API lw_status lw_svd(int64_t m, int64_t n, const float *a, float *left, float *values, float *right);
 
-/* Of each A of a batch a [count, m, n] the singular values above `cutoff` (> 0), descending, and their vectors:
+/* Of each A of a batch a [count, m, n] the singular values above `cutoff` (>= 0), descending, and their vectors:
  * rank[i] of them. `values` [count, k], `left` [count, k, m], `right` [count, k, n], k = min(m, n); what lies
  * beyond the rank is zero. Several times faster than lw_svd: the eigenvectors wanted of A^T A (or A A^T, if
  * smaller) in float32, then corrected for what that loses of small values. With r = largest value / cutoff the
  * vectors are orthonormal to 1e-6 r, and values differ from lw_svd's by up to 1e-5 of the largest; where r
- * is over LW_SVD_ABOVE_RATIO, lw_svd itself is used. A batch is spread over the cores, a matrix to each. */
+ * is over LW_SVD_ABOVE_RATIO (so with a cutoff of 0), lw_svd itself is used. A batch is spread over the cores, a
+ * matrix to each. */
 #define LW_SVD_ABOVE_RATIO 1000
 LW_API lw_status lw_svd_above(int64_t count, int64_t m, int64_t n, const float *a, float cutoff,
                               int64_t *rank, float *left, float *values, float *right);

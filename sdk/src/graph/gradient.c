@@ -236,7 +236,7 @@ lw_status lw_gradient(lw_graph *g, lw_value y, lw_value seed, const lw_value *wr
     r.depends = lw_alloc((size_t)y.id + 1, sizeof *r.depends);
     r.toward = lw_alloc((size_t)y.id + 1, sizeof *r.toward);
     if (r.depends && r.toward) {
-        g->build->private_from = g->count;
+        g->build->private_from = outer < g->count ? outer : g->count;
         walk_back(&r, y, seed, wrt, count);
         for (int i = 0; i < count; i++) {
             lw_value found = wrt[i].id <= y.id ? r.toward[wrt[i].id] : (lw_value){0};

@@ -113,6 +113,15 @@ static lw_value along_matmul(const forward *f, const lwi_node *n, int k)
 {
     bool ta = n->i[0], tb = n->i[1];
     lw_value t = aligned(f, f->tangent[n->in[k].id], n->shape.rank);
+    const lwi_node *stretched = lwi_node_of(f->g, t);
+    if (k == 0 && !ta && stretched->op == LWI_BROADCAST &&
+        lwi_private(f->g, t)) { /* one product for all rows */
+        lw_shape from = lwi_node_of(f->g, stretched->in[0])->shape;
+        if (from.rank == stretched->shape.rank &&
+            from.dim[from.rank - 1] == stretched->shape.dim[from.rank - 1] &&
+            lwi_node_of(f->g, n->in[1])->shape.rank == 2)
+            return lw_broadcast(f->g, lwi_matmul(f->g, stretched->in[0], n->in[1], ta, tb), led(f, n->shape));
+    }
     return k == 0 ? lwi_matmul(f->g, t, n->in[1], ta, tb) : lwi_matmul(f->g, n->in[0], t, ta, tb);
 }
 
@@ -217,7 +226,7 @@ lw_value lw_jvp(lw_graph *g, lw_value y, lw_value x, lw_value tangent)
     f.needed = lw_alloc((size_t)y.id + 1, sizeof *f.needed);
     f.tangent = lw_alloc((size_t)y.id + 1, sizeof *f.tangent);
     if (f.needed && f.tangent) {
-        g->build->private_from = g->count;
+        g->build->private_from = outer < g->count ? outer : g->count;
         if (x.id <= y.id)
             walk_on(&f, y, x, tangent);
         result = f.tangent[y.id];
@@ -229,27 +238,4 @@ lw_value lw_jvp(lw_graph *g, lw_value y, lw_value x, lw_value tangent)
     lw_free(f.needed);
     lw_free(f.tangent);
     return result;
-}
-
-lw_value lw_jacobian(lw_graph *g, lw_value y, lw_value x)
-{
-    const lw_value in[2] = {y, x};
-    if (!lwi_usable(g, "jacobian", in, 2))
-        return (lw_value){0};
-    lw_shape sx = lwi_node_of(g, x)->shape, sy = lwi_node_of(g, y)->shape;
-    if (sx.rank < 1 || sy.rank < 1 || sx.dim[0] != sy.dim[0] || sx.rank == LW_MAX_RANK) {
-        char a[LW_SHAPE_TEXT], b[LW_SHAPE_TEXT];
-        return lwi_error(g, LW_SHAPE, "jacobian", in, 2, "the rows of %s cannot each depend on a row of %s",
-                         lw_shape_text(sy, a), lw_shape_text(sx, b));
-    }
-    int64_t rows = sx.dim[0], n = lw_shape_count(sx) / rows, m = lw_shape_count(sy) / rows;
-    lw_shape units = {.rank = sx.rank + 1, .dim = {n}};
-    for (int i = 0; i < sx.rank; i++)
-        units.dim[i + 1] = sx.dim[i];
-    lw_value count = lw_iota(g, n);
-    lw_value identity =
-        lw_equal(g, lw_reshape(g, count, LW_SHAPE(n, 1, 1)), lw_reshape(g, count, LW_SHAPE(1, 1, n)));
-    lw_value tangents = lw_reshape(g, lw_broadcast(g, identity, LW_SHAPE(n, rows, n)), units);
-    lw_value moved = lw_reshape(g, lw_jvp(g, y, x, tangents), LW_SHAPE(n, rows, m));
-    return lw_permute(g, moved, (const int[]){1, 2, 0});
 }

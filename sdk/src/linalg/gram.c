@@ -217,6 +217,8 @@ lw_status lwi_gram_svd(lwi_gram *gram, const float *a, float cutoff, int64_t *ra
 {
     const float limit = LW_SVD_ABOVE_RATIO * cutoff;
     float *along = gram->m < gram->n ? left : right, *across = gram->m < gram->n ? right : left, trace = 0;
+    if (cutoff == 0)
+        return in_full(gram, a, cutoff, rank, left, values, right);
     multiply(gram, a);
     for (int64_t i = 0; i < gram->small; i++)
         trace += gram->gram[i * gram->small + i];
