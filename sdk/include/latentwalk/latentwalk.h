@@ -12,6 +12,7 @@
 #include "plugin.h"
 #include "model.h"
 #include "step.h"
+#include "local.h"
 #include "image.h"
 
 #endif
