@@ -2,13 +2,15 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "bytes.h"
 
 /* Must return 0 and neither crash nor leak, whatever the bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Well-formed input number `index` into `out`; its size, or 0 past the last one. */
-size_t fuzz_seed(int index, uint8_t *out, size_t room);
+/* Appends well-formed input number `index` to `out`; nothing past the last one. */
+void fuzz_seed(int index, bytes *out);
+
+/* checkpoint.c: these bytes as a checkpoint of any container, asked for everything that the commands ask. */
+void fuzz_checkpoint(const uint8_t *data, size_t size);
 
 #endif

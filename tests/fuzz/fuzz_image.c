@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <jpeglib.h>
 
@@ -15,15 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-static size_t keep(const uint8_t *data, size_t size, uint8_t *out, size_t room)
-{
-    if (size > room)
-        abort();
-    memcpy(out, data, size);
-    return size;
-}
-
-static size_t png_seed(int64_t channels, uint8_t *out, size_t room)
+static void png_seed(int64_t channels, bytes *out)
 {
     uint8_t *data;
     size_t size;
@@ -31,12 +22,11 @@ static size_t png_seed(int64_t channels, uint8_t *out, size_t room)
     if (!image || lw_image_encode_png(image, &data, &size) != LW_OK)
         abort();
     lw_tensor_destroy(image);
-    size = keep(data, size, out, room);
+    bytes_put(out, data, size);
     lw_free(data);
-    return size;
 }
 
-static size_t jpeg_seed(bool progressive, uint8_t *out, size_t room)
+static void jpeg_seed(bool progressive, bytes *out)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -60,18 +50,14 @@ static size_t jpeg_seed(bool progressive, uint8_t *out, size_t room)
     }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    size = keep(data, size, out, room);
+    bytes_put(out, data, size);
     free(data);
-    return size;
 }
 
-size_t fuzz_seed(int index, uint8_t *out, size_t room)
+void fuzz_seed(int index, bytes *out)
 {
-    switch (index) {
-    case 0: return png_seed(3, out, room);
-    case 1: return png_seed(1, out, room);
-    case 2: return jpeg_seed(false, out, room);
-    case 3: return jpeg_seed(true, out, room);
-    default: return 0;
-    }
+    if (index < 2)
+        png_seed(index ? 1 : 3, out);
+    else if (index < 4)
+        jpeg_seed(index == 3, out);
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t fuzz_seed(int index, uint8_t *out, size_t room)
+void fuzz_seed(int index, bytes *out)
 {
     static const char *const headers[] = {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
@@ -19,14 +19,10 @@ size_t fuzz_seed(int index, uint8_t *out, size_t room)
         "{'shape': (24,), 'fortran_order': False, 'descr': '|u1'}",
     };
     if (index >= (int)(sizeof headers / sizeof headers[0]))
-        return 0;
-    static const uint8_t preamble[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    size_t length = strlen(headers[index]), size = 10 + length + 24;
-    if (size > room)
-        return 0;
-    memset(out, 0, size);
-    memcpy(out, preamble, sizeof preamble);
-    out[8] = (uint8_t)length;
-    memcpy(out + 10, headers[index], length);
-    return size;
+        return;
+    BYTES_PUT(out, "\x93NUMPY\1\0");
+    bytes_number(out, strlen(headers[index]), 2);
+    bytes_text(out, headers[index]);
+    for (int i = 0; i < 3; i++)
+        bytes_number(out, 0, 8);
 }

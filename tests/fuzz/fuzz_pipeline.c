@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t fuzz_seed(int index, uint8_t *out, size_t room)
+void fuzz_seed(int index, bytes *out)
 {
     static const char *const seeds[] = {
         ("latentwalk: 1\nseed: 42\nmodels:\n"
@@ -50,8 +50,6 @@ size_t fuzz_seed(int index, uint8_t *out, size_t room)
         ("latentwalk: 1\ndevice: {select: cpu, blas: native}\nsteps: [{id: a, uses: source/b}]\n"
          "%%\nsteps.a.with.n=3\nseed=7\nsteps.a.uses=source/c\nmodels.m.generator.with.x=1\n"),
     };
-    if (index >= (int)(sizeof seeds / sizeof seeds[0]) || strlen(seeds[index]) > room)
-        return 0;
-    memcpy(out, seeds[index], strlen(seeds[index]));
-    return strlen(seeds[index]);
+    if (index < (int)(sizeof seeds / sizeof seeds[0]))
+        bytes_text(out, seeds[index]);
 }

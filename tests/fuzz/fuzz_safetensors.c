@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t fuzz_seed(int index, uint8_t *out, size_t room)
+void fuzz_seed(int index, bytes *out)
 {
     static const char *const headers[] = {
         "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,"
@@ -28,13 +28,9 @@ size_t fuzz_seed(int index, uint8_t *out, size_t room)
         "\"z\":{\"dtype\":\"BF16\",\"shape\":[1,2,4],\"data_offsets\":[8,24]}}",
     };
     if (index >= (int)(sizeof headers / sizeof headers[0]))
-        return 0;
-    size_t length = strlen(headers[index]), size = 8 + length + 24;
-    if (size > room)
-        return 0;
-    memset(out, 0, size);
-    out[0] = (uint8_t)length;
-    out[1] = (uint8_t)(length >> 8);
-    memcpy(out + 8, headers[index], length);
-    return size;
+        return;
+    bytes_number(out, strlen(headers[index]), 8);
+    bytes_text(out, headers[index]);
+    for (int i = 0; i < 3; i++)
+        bytes_number(out, 0, 8);
 }

@@ -1,5 +1,6 @@
 /* standalone.c — runs a fuzz target without libFuzzer: over the files named on the command line, or over the
- * target's own seeds and a fixed number of mutations of them, the same in every run. */
+ * target's own seeds and a fixed number of mutations of them, the same in every run. --write-seeds FOLDER
+ * keeps the seeds instead. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -70,20 +71,45 @@ static int run_files(int count, char **paths)
     return 0;
 }
 
+static int run_seed(const bytes *seed)
+{
+    static uint8_t changed[ROOM];
+    if (seed->size > ROOM)
+        return fprintf(stderr, "a seed of %zu bytes is too long\n", seed->size), 1;
+    for (size_t cut = 0; cut <= seed->size; cut++)
+        feed(seed->data, cut);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        memcpy(changed, seed->data, seed->size);
+        feed(changed, mutate(changed, seed->size, round));
+    }
+    return 0;
+}
+
+/* FOLDER/0, FOLDER/1, …: where libFuzzer starts from. */
+static int write_seed(const char *folder, int index, const bytes *seed)
+{
+    char *path = lw_format("%s/%d", folder, index);
+    lw_status status = path ? lw_file_write(path, seed->data, seed->size) : LW_MEMORY;
+    if (status != LW_OK)
+        fprintf(stderr, "%s\n", lw_error_text());
+    lw_free(path);
+    return status != LW_OK;
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t seed[ROOM], changed[ROOM];
-    if (argc > 1)
+    bool write = argc == 3 && strcmp(argv[1], "--write-seeds") == 0;
+    int seeds = 0, code = 0;
+    if (argc > 1 && !write)
         return run_files(argc - 1, argv + 1);
-    int seeds = 0;
-    for (size_t size; (size = fuzz_seed(seeds, seed, sizeof seed)) > 0; seeds++) {
-        for (size_t cut = 0; cut <= size; cut++)
-            feed(seed, cut);
-        for (uint64_t round = 0; round < ROUNDS; round++) {
-            memcpy(changed, seed, size);
-            feed(changed, mutate(changed, size, round));
-        }
+    for (;; seeds++) {
+        bytes seed = {0};
+        fuzz_seed(seeds, &seed);
+        if (seed.size == 0)
+            break;
+        code = code || (write ? write_seed(argv[2], seeds, &seed) : run_seed(&seed));
+        bytes_free(&seed);
     }
-    printf("%d seeds, %d mutations of each\n", seeds, ROUNDS);
-    return seeds > 0 ? 0 : 1;
+    printf("%d seeds, %d mutations of each\n", seeds, write ? 0 : ROUNDS);
+    return seeds > 0 ? code : 1;
 }
