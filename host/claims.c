@@ -31,6 +31,8 @@ static bool modify(lwh_claim *claim, const char *word)
     }
     if (strcmp(word, "none") == 0)
         add_argument(claim, "noise_mode", "none");
+    else if (claim->kind == LWH_CLAIM_IMAGE && sscanf(word, "mix%2d", &claim->crossed) == 1)
+        return claim->crossed > 0;
     else if (strcmp(word, "mix") == 0)
         claim->mixed = true;
     else if (strcmp(word, "netG") == 0)
@@ -82,8 +84,9 @@ static bool read_exact(lwh_claim *claim)
     } exact[] = {{"D_score", LWH_CLAIM_SCORE},           {"D_prob", LWH_CLAIM_SCORE},
                  {"D_feat", LWH_CLAIM_FEATURES},         {"D_score_single0", LWH_CLAIM_SINGLE},
                  {"D_score_doubled", LWH_CLAIM_DOUBLED}, {"jacobian_dw_dz0", LWH_CLAIM_JACOBIAN}};
-    static const char *const inputs[] = {"z",         "y",        "c",     "labels",     "class_vector",
-                                         "class_mix", "grad_out", "wplus", "latent_avg", NULL};
+    static const char *const inputs[] = {
+        "z",         "y",        "c",     "label",      "labels", "class_vector",
+        "class_mix", "grad_out", "wplus", "latent_avg", NULL};
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (strcmp(exact[i].name, claim->name) == 0)
             return claim->kind = exact[i].kind, true;

@@ -25,9 +25,10 @@ typedef struct lwh_claim {
     char rest[LWH_CLAIM_TEXT];                 /* the tap, the w+, or what a gradient is by */
     char with[LWH_CLAIM_ARGS][LWH_CLAIM_TEXT]; /* the generator's arguments it is made with, "key=value" */
     int with_count;
-    const char *prefix;  /* of the generator's weights, where the name tells */
-    bool mixed;          /* of the labels class_mix */
-    bool of_score;       /* a gradient of the discriminator's scores */
+    const char *prefix; /* of the generator's weights, where the name tells */
+    bool mixed;         /* of the labels class_mix */
+    int crossed;   /* styles are mixed: the batch's w in reverse order from this layer on; 0: they are not */
+    bool of_score; /* a gradient of the discriminator's scores */
     const char *problem; /* why it is not compared; NULL once it was */
     double error;        /* largest, in standard deviations */
 } lwh_claim;

@@ -42,20 +42,17 @@ static lw_value first_given(verification *v, lw_graph *g, const char *const *nam
 /* [N, classes]: as given, or class numbers [N] as one-hot rows; null for a model without classes. */
 static lw_value labels_of(verification *v, lw_graph *g, bool mixed)
 {
-    static const char *const rows[] = {"class_vector", "c", NULL}, *const numbers[] = {"y", "labels", NULL};
+    static const char *const names[] = {"class_vector", "c", "label", "labels", "y", NULL};
     int64_t classes = lw_model_dim(v->model, "classes");
     if (!classes)
         return (lw_value){0};
-    lw_value labels = mixed ? given(v, g, "class_mix") : first_given(v, g, rows);
-    if (!lw_is_null(labels))
+    lw_value labels = mixed ? given(v, g, "class_mix") : first_given(v, g, names);
+    if (lw_is_null(labels) || lw_shape_of(g, labels).rank == 2)
         return labels;
-    lw_value number = first_given(v, g, numbers);
-    if (lw_is_null(number))
-        return number;
-    int64_t n = lw_dim(g, number, 0);
+    int64_t n = lw_dim(g, labels, 0);
     lw_value row =
         lw_broadcast(g, lw_reshape(g, lw_iota(g, classes), LW_SHAPE(1, classes)), LW_SHAPE(n, classes));
-    return lw_equal(g, row, lw_reshape(g, number, LW_SHAPE(n, 1)));
+    return lw_equal(g, row, lw_reshape(g, labels, LW_SHAPE(n, 1)));
 }
 
 static lw_value tap(verification *v, lw_graph *g, const char *part, const char *name)
@@ -159,8 +156,21 @@ static lw_value score(verification *v, lw_graph *g, const lwh_claim *claim)
     return strcmp(claim->name, "D_prob") == 0 ? lw_sigmoid(g, raw) : raw;
 }
 
+/* Style mixing: the first `crossed` layers by w, the others by the batch's w in reverse order. */
+static lw_value mixed_image(verification *v, lw_graph *g, const lwh_claim *claim)
+{
+    int64_t n = lw_dim(g, v->z, 0), rest = lw_model_dim(v->model, "num_ws") - claim->crossed;
+    if (!lw_model_has(v->model, "map") || rest <= 0)
+        return (lw_value){0};
+    lw_value w = lw_map(g, v->model, v->z, .labels = v->labels);
+    lw_value parts[2] = {repeat(g, w, claim->crossed), repeat(g, lw_slice(g, w, 0, n - 1, n, -1), rest)};
+    return lw_synthesize(g, v->model, lw_concat(g, parts, 2, 1), .labels = v->labels);
+}
+
 static lw_value image(verification *v, lw_graph *g, const lwh_claim *claim)
 {
+    if (claim->crossed)
+        return mixed_image(v, g, claim);
     if (!*claim->rest)
         return v->image;
     lw_value plus = given(v, g, claim->rest);

@@ -15,9 +15,9 @@
 #define FIXTURES LW_SOURCE_DIR "/../shared/fixtures/"
 
 /* Network `network` of `file` holds what weights.safetensors has under `prefix`, but for names with
- * `without`. */
+ * `without`; and `beside` as expected.safetensors has it. */
 typedef struct row {
-    const char *folder, *file, *container, *network, *prefix, *without;
+    const char *folder, *file, *container, *network, *prefix, *without, *beside;
 } row;
 
 static const row rows[] = {
@@ -59,8 +59,8 @@ static const row rows[] = {
     {"stylegan2_cond", "network-snapshot-000000_p3.pkl", "NVIDIA pickle", "D", "D.", NULL},
     {"stylegan2_resnet", "network-snapshot-000000.pkl", "NVIDIA pickle", "G_ema", "", "D."},
     {"stylegan2_resnet", "network-snapshot-000000_p3.pkl", "NVIDIA pickle", "G_ema", "", "D."},
-    {"stylegan2_rosinality", "model.pt", "PyTorch zip", "g_ema", "", NULL},
-    {"stylegan2_rosinality", "model_legacy.pt", "PyTorch legacy", "g_ema", "", NULL},
+    {"stylegan2_rosinality", "model.pt", "PyTorch zip", "g_ema", "", NULL, "latent_avg"},
+    {"stylegan2_rosinality", "model_legacy.pt", "PyTorch legacy", "g_ema", "", NULL, "latent_avg"},
     {"stylegan2_sefa", "model.pth", "PyTorch zip", "generator_smooth", "", NULL},
     {"stylegan3_r", "network-snapshot-000000.pkl", "NVIDIA pickle", "G_ema", "", "D."},
     {"stylegan3_t", "network-snapshot-000000.pkl", "NVIDIA pickle", "G_ema", "", "D."},
@@ -91,20 +91,30 @@ static lwi_checkpoint *open_fixture(const char *folder, const char *name)
     return file;
 }
 
-static lw_store *load_weights(const char *folder)
+static lw_store *load_weights(const char *folder, const char *file)
 {
     char path[1024];
-    snprintf(path, sizeof path, FIXTURES "%s/weights.safetensors", folder);
+    snprintf(path, sizeof path, FIXTURES "%s/%s", folder, file);
     lw_store *store = lw_store_load(path);
     if (!store)
         fail_msg("%s", lw_error_text());
     return store;
 }
 
+static void same_tensor(const row *r, lw_store *wanted, const char *name, lw_store *got, const char *as)
+{
+    const lw_tensor *want = lw_store_get(wanted, name), *have = lw_store_get(got, as);
+    if (!want || !have || !lw_shape_equal(want->shape, have->shape))
+        fail_msg("%s/%s: '%s' is missing or of another shape", r->folder, r->file, name);
+    if (memcmp(want->data, have->data, (size_t)lw_shape_count(want->shape) * sizeof *want->data) != 0)
+        fail_msg("%s/%s: '%s' has other values", r->folder, r->file, name);
+}
+
 static void compare(const row *r)
 {
     lwi_checkpoint *file = open_fixture(r->folder, r->file);
-    lw_store *weights = load_weights(r->folder), *got = lwi_checkpoint_store(file, r->network);
+    lw_store *weights = load_weights(r->folder, "weights.safetensors"),
+             *got = lwi_checkpoint_store(file, r->network);
     if (!got)
         fail_msg("%s", lw_error_text());
     assert_string_equal(lwi_checkpoint_container(file), r->container);
@@ -114,14 +124,16 @@ static void compare(const row *r)
         if (strncmp(name, r->prefix, length) != 0 ||
             (r->without && strncmp(name, r->without, strlen(r->without)) == 0))
             continue;
-        const lw_tensor *want = lw_store_get(weights, name), *have = lw_store_get(got, name + length);
-        if (!have || !lw_shape_equal(want->shape, have->shape))
-            fail_msg("%s/%s: '%s' is missing or of another shape", r->folder, r->file, name);
-        if (memcmp(want->data, have->data, (size_t)lw_shape_count(want->shape) * sizeof *want->data) != 0)
-            fail_msg("%s/%s: '%s' has other values", r->folder, r->file, name);
+        same_tensor(r, weights, name, got, name + length);
         compared++;
     }
     assert_true(compared > 0);
+    if (r->beside) {
+        lw_store *expected = load_weights(r->folder, "expected.safetensors");
+        same_tensor(r, expected, r->beside, got, r->beside);
+        lw_store_destroy(expected);
+        compared++;
+    }
     if (compared != lw_store_count(got))
         fail_msg("%s/%s: %zu tensors instead of %zu", r->folder, r->file, lw_store_count(got), compared);
     lw_store_destroy(weights);
@@ -190,7 +202,7 @@ static void several_networks_keep_their_names_as_prefixes(void **state)
     store = lwi_weights_load(FIXTURES "stylegan2_rosinality/model.pt");
     assert_non_null(store);
     assert_true(lw_store_has(store, "g_ema.style.1.weight"));
-    assert_true(lw_store_has(store, "latent_avg"));
+    assert_true(lw_store_has(store, "g_ema.latent_avg"));
     lw_store_destroy(store);
 }
 

@@ -181,6 +181,28 @@ static bool is_state_dict(const lwi_pvalue *root)
     return tensors;
 }
 
+/* rosinality/stylegan2-pytorch keeps the mean of g_ema's w beside it. */
+static bool is_mean_of_w(const lwi_pvalue *root, size_t i)
+{
+    return lwi_pvalue_is(root->list.item[i], "latent_avg") && lwi_pvalue_get(root, "g_ema");
+}
+
+static bool is_loose(const lwi_pvalue *root, size_t i)
+{
+    return root->list.item[i + 1]->kind == LWI_P_TENSOR && !is_mean_of_w(root, i);
+}
+
+/* Entry `i` as a network. */
+static lw_status walk_network(lwi_checkpoint *file, const lwi_pvalue *root, size_t i, const char *name)
+{
+    LW_TRY(add_network(file, name, root->list.item[i + 1]));
+    for (i = 0; strcmp(name, "g_ema") == 0 && i + 1 < root->list.count; i += 2)
+        if (is_mean_of_w(root, i) && root->list.item[i + 1]->kind == LWI_P_TENSOR)
+            return collect_tensor(file, root->list.item[i + 1],
+                                  &(path){"latent_avg", sizeof "latent_avg" - 1});
+    return LW_OK;
+}
+
 /* Networks by their keys, then loose tensors as one without name, everything plain among `others`. */
 static lw_status walk_dictionary(lwi_checkpoint *file, const lwi_pvalue *root)
 {
@@ -188,12 +210,12 @@ static lw_status walk_dictionary(lwi_checkpoint *file, const lwi_pvalue *root)
     for (size_t i = 0; i + 1 < root->list.count; i += 2) {
         const lwi_pvalue *key = root->list.item[i], *value = root->list.item[i + 1];
         path name = {"", 0};
-        loose = loose || value->kind == LWI_P_TENSOR;
+        loose = loose || is_loose(root, i);
         if (value->kind == LWI_P_TENSOR)
             continue;
         LW_TRY(push_name(file, &name, key));
         if (lwi_tensorflow_is(value) || holds_tensors(value))
-            LW_TRY(add_network(file, name.text, value));
+            LW_TRY(walk_network(file, root, i, name.text));
         else
             json_object_set_new(file->others, name.text,
                                 is_optimizer(value) ? json_string("<optimiser state>")
@@ -204,7 +226,7 @@ static lw_status walk_dictionary(lwi_checkpoint *file, const lwi_pvalue *root)
     LW_TRY(lwi_checkpoint_add_network(file, "", NULL));
     for (size_t i = 0; i + 1 < root->list.count; i += 2) {
         path p = {"", 0};
-        if (root->list.item[i + 1]->kind != LWI_P_TENSOR)
+        if (!is_loose(root, i))
             continue;
         LW_TRY(push_name(file, &p, root->list.item[i]));
         LW_TRY(collect(file, root->list.item[i + 1], &p));
