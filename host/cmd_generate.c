@@ -8,6 +8,8 @@
 #include "checkpoint/checkpoint.h"
 #include "common.h"
 #include "generate.h"
+#include "profile.h"
+#include "runtime/profile.h"
 #include "plugin/args.h"
 
 /* --- understanding the command line ---------------------------------------------------------- */
@@ -151,6 +153,11 @@ static lw_status understand(lwh_generation *g)
     return o->frames ? read_frames(g, o->frames) : LW_OK;
 }
 
+static lw_status make(lwh_generation *g)
+{
+    return g->options->interpolate ? lwh_generate_video(g) : lwh_generate_images(g);
+}
+
 static lw_status generate(lwh_generation *g, lwi_registry *registry)
 {
     LW_TRY(open_network(g, registry));
@@ -159,7 +166,12 @@ static lw_status generate(lwh_generation *g, lwi_registry *registry)
     if (!g->device)
         return lw_error_status();
     LW_TRY(make_folder(g->outdir));
-    return g->options->interpolate ? lwh_generate_video(g) : lwh_generate_images(g);
+    if (!g->options->profile)
+        return make(g);
+    LW_TRY(lwi_profile_start(g->device));
+    LW_TRY(lwi_profile_begin(g->device, "generate"));
+    LW_TRY(make(g));
+    return lwh_profile_write(g->device, g->options, g->outdir);
 }
 
 int lwh_cmd_generate(const lwh_options *options)

@@ -133,7 +133,10 @@ int lwh_cmd_run(const lwh_options *options)
         registry ? lwh_load_checked(options, registry, options->argument, (const char *const *)options->sets)
                  : NULL;
     int code = LWH_USAGE;
-    if (pipeline) {
+    if (pipeline && options->dry_run && options->profile) {
+        lw_fail(LW_INVALID, "--profile times what runs, and --dry-run runs nothing; give one of the two");
+        lwh_tell_error(options, code);
+    } else if (pipeline) {
         lwh_run run = {.options = options, .pipeline = pipeline};
         code = lwh_catch_signals() != LW_OK ? lwh_tell_error(options, LWH_RUN_FAILED)
                : options->dry_run           ? run_dry(&run)

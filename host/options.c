@@ -47,6 +47,9 @@ static const option options_table[] = {
     {"--network", "NAME", IMPORT, "only this network of the file, its tensors without the prefix NAME."},
     {"--out", "FOLDER", RUN, "the run folder; the default is runs/NAME-DATE-TIME"},
     {"--dry-run", NULL, RUN, "compute nothing; print each step's programs, peak memory and arithmetic"},
+    {"--profile", NULL, RUN | RESUME | GENERATE,
+     "time every kernel: a table profile.txt, and profile.json for Chrome's about:tracing\n"
+     "or Perfetto, in the run folder (generate: in --outdir)"},
     {"--checkpoint-every", "SECONDS", RUN | RESUME, "how often a loop is saved; the default is 60"},
     {"--force", NULL, RESUME,
      "go on although plugins, weights or the device have changed (recorded in run.json)"},
@@ -211,11 +214,9 @@ static bool apply(lwh_options *options, const char *name, const char *value)
     struct {
         const char *name;
         bool *flag;
-    } switches[] = {{"--dry-run", &options->dry_run},
-                    {"--json", &options->json},
-                    {"--quiet", &options->quiet},
-                    {"--force", &options->force},
-                    {"--help", &options->help}};
+    } switches[] = {{"--dry-run", &options->dry_run}, {"--profile", &options->profile},
+                    {"--json", &options->json},       {"--quiet", &options->quiet},
+                    {"--force", &options->force},     {"--help", &options->help}};
     for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
         if (strcmp(switches[i].name, name) == 0)
             return *switches[i].flag = true;

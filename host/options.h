@@ -20,7 +20,7 @@ typedef struct lwh_options {
         *frames;                    /* generate */
     const char *fixture, *weights;  /* verify */
     double checkpoint_every; /* seconds */
-    bool dry_run, json, quiet, force, help;
+    bool dry_run, profile, json, quiet, force, help;
 } lwh_options;
 
 typedef struct lwh_command {

@@ -9,6 +9,8 @@
 
 #include "folder.h"
 #include "model/model.h"
+#include "profile.h"
+#include "runtime/profile.h"
 #include "step/runtime.h"
 
 /* --- cancelling ------------------------------------------------------------------------------------- */
@@ -241,6 +243,10 @@ static lw_status run_plugin(lwh_run *run, int index, const lwi_step_setup *setup
         return LW_MEMORY;
     for (int i = 0; i < p->model_count; i++)
         snprintf(before[i], sizeof(before[i]), "%s", lw_model_identity(p->models[i].model));
+    if (run->options->profile && lwi_profile_begin(run->device, setup->id) != LW_OK) {
+        lw_free(before);
+        return lw_error_status();
+    }
     double began = lwi_clock();
     lw_step *running = lwi_step_create(setup, run->resume);
     lw_status status = running ? lwi_step_run(running) : lw_error_status();
@@ -360,8 +366,14 @@ lw_status lwh_execute(lwh_run *run)
     LW_TRY(save_state(run, "running"));
     write_log(run, json_pack("{s:s, s:s, s:s}", "event", run->resume ? "resume" : "run", "device",
                              run->info.name, "blas", run->info.blas));
+    if (run->options->profile)
+        LW_TRY(lwi_profile_start(run->device));
     lw_status status = run_steps(run);
     lwh_progress_clear(&run->progress);
+    if (run->options->profile && (status == LW_OK || status == LW_CANCELLED)) {
+        lw_status written = lwh_profile_write(run->device, run->options, run->folder);
+        status = written == LW_OK ? status : written;
+    }
     const char *state = status == LW_OK ? "done" : status == LW_CANCELLED ? "cancelled" : "failed";
     char *error = status == LW_OK || status == LW_CANCELLED ? NULL : lw_strdup(lw_error_text());
     if (error)

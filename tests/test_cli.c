@@ -252,6 +252,36 @@ static void progress_for_programs_is_json_lines(void **state)
     free(r.text);
 }
 
+static void a_profile_is_a_table_and_a_trace(void **state)
+{
+    (void)state;
+    result r = call("2>&1", "run small.yaml --out profiled --profile");
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.text, "walk: "));
+    assert_non_null(strstr(r.text, "GFLOP/s"));
+    free(r.text);
+    json_t *trace = load("profiled/profile.json"), *event;
+    size_t i, kernels = 0;
+    double end = 0;
+    json_array_foreach (json_object_get(trace, "traceEvents"), i, event) {
+        if (json_integer_value(json_object_get(event, "tid")) != 2 || !json_object_get(event, "ts"))
+            continue;
+        double start = json_number_value(json_object_get(event, "ts"));
+        assert_true(start >= end - 0.001); /* one after the other */
+        end = start + json_number_value(json_object_get(event, "dur"));
+        kernels++;
+    }
+    assert_true(kernels > 20);
+    json_decref(trace);
+    expect("run small.yaml --out not-profiled --quiet", 0, "not-profiled");
+    char path[128];
+    snprintf(path, sizeof(path), "%s/profiled/profile.txt", folder);
+    assert_int_equal(access(path, F_OK), 0);
+    snprintf(path, sizeof(path), "%s/not-profiled/profile.json", folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+    expect("run small.yaml --out neither --profile --dry-run", 2, "give one of the two");
+}
+
 static void a_failing_step_is_status_1_and_named(void **state)
 {
     (void)state;
@@ -298,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_run_leaves_a_folder_that_runs_the_same_again),
         cmocka_unit_test(the_effective_pipeline_says_where_values_came_from),
         cmocka_unit_test(progress_for_programs_is_json_lines),
+        cmocka_unit_test(a_profile_is_a_table_and_a_trace),
         cmocka_unit_test(a_failing_step_is_status_1_and_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

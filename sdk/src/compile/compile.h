@@ -91,6 +91,7 @@ typedef struct lwi_step {
     void *context;
     uint64_t in_place;  /* bit a: argument a is read element by element where the output is written */
     bool constant;      /* runs once */
+    char *label;        /* for people: the node it computes, "conv2d main.conv1 [64,256,16,16]" */
 } lwi_step;
 
 typedef struct lwi_output {
@@ -103,6 +104,7 @@ struct lwi_lowering {
     lwi_target target;
     const lwi_backend *backend;
     lwi_ir *ir; /* while lowering */
+    int node;   /* being lowered; 0 is none */
     lw_status status;
     lwi_buffer_info *buffer; /* buffer[0] is unused */
     int buffer_count, buffer_capacity;

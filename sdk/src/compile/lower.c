@@ -115,8 +115,12 @@ static void lower(lwi_lowering *l, int node)
 
 void lwi_need(lwi_lowering *l, int node)
 {
-    if (l->status == LW_OK && !l->ir->inst[node].view.buffer)
-        lower(l, node);
+    if (l->status != LW_OK || l->ir->inst[node].view.buffer)
+        return;
+    int outer = l->node;
+    l->node = node;
+    lower(l, node);
+    l->node = outer;
 }
 
 lwi_buffer lwi_dense_buffer(lwi_lowering *l, int node, lwi_order order)
@@ -131,7 +135,11 @@ lwi_buffer lwi_dense_buffer(lwi_lowering *l, int node, lwi_order order)
         return inst->view.buffer;
     if (!inst->dense[order]) {
         lwi_view view = dense_view(lwi_scratch(l, (size_t)lw_shape_count(inst->shape)), inst->shape, order);
+        int outer = l->node;
+        l->node = node;
         lwi_emit_elementwise(l, node, &view);
+        l->node = outer;
+        inst = &l->ir->inst[node];
         inst->dense[order] = view.buffer;
         if (!inst->view.buffer)
             inst->view = view;

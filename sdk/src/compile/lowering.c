@@ -95,11 +95,25 @@ const lwi_target *lwi_lowering_target(const lwi_lowering *l)
     return &l->target;
 }
 
+/* The node that is being lowered, as people know it. */
+static char *label(const lwi_lowering *l)
+{
+    if (!l->ir || !l->node)
+        return lw_strdup("copy");
+    const lwi_inst *inst = &l->ir->inst[l->node];
+    char shape[LW_SHAPE_TEXT];
+    return lw_format("%s%s%s %s", lwi_op_name(inst->op), inst->layer ? " " : "",
+                     inst->layer ? inst->layer : "", lw_shape_text(inst->shape, shape));
+}
+
 static lwi_step *add_step(lwi_lowering *l)
 {
     if (!grow(l, (void **)&l->step, l->step_count, &l->step_capacity, sizeof *l->step))
         return NULL;
     memset(&l->step[l->step_count], 0, sizeof *l->step);
+    l->step[l->step_count].label = label(l);
+    if (!l->step[l->step_count].label)
+        l->status = LW_MEMORY;
     return &l->step[l->step_count++];
 }
 
@@ -159,6 +173,7 @@ void lwi_lowering_destroy(lwi_lowering *l)
         lw_free((char *)(uintptr_t)launch->kernel);
         lw_free((char *)(uintptr_t)launch->options);
         lw_free(l->step[i].context);
+        lw_free(l->step[i].label);
     }
     for (int i = 0; i < l->output_count; i++)
         lw_free(l->output[i].name);

@@ -1,6 +1,7 @@
 /* device.c — finding, opening and describing OpenCL devices, and building programs for them. */
 #include "runtime/device.h"
 #include "latentwalk/program.h"
+#include "runtime/profile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +200,7 @@ void lwi_device_release(lw_device *device)
         lw_free(device->built[i].key);
     }
     lw_free(device->built);
+    lwi_profile_destroy(device->profile);
     if (device->queue) {
         clFinish(device->queue);
         clReleaseCommandQueue(device->queue);

@@ -25,6 +25,7 @@ struct lw_device {
     lw_device_info info;
     lwi_built *built;      /* programs made of embedded files */
     int built_count;
+    struct lwi_profile *profile; /* NULL: launches are not timed */
 };
 
 void lwi_device_retain(lw_device *device);

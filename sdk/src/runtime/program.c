@@ -1,6 +1,7 @@
 /* program.c — compiling, feeding, running and reading programs. */
 #include "runtime/program.h"
 #include "latentwalk/program.h"
+#include "runtime/profile.h"
 
 #include <string.h>
 
@@ -117,17 +118,39 @@ static lw_status set_streams(lw_program *p, int s)
     return LW_OK;
 }
 
-static lw_status enqueue(lw_program *p, int s)
+/* `event` may be NULL; a library call gives none. */
+static lw_status enqueue(lw_program *p, int s, cl_event *event)
 {
     const lwi_step *step = &p->lowered->step[s];
     if (step->call)
         return step->call(step->context, p->device->queue, p->enqueue[s].mem, p->enqueue[s].offset);
     LW_TRY(set_streams(p, s));
     cl_int code = clEnqueueNDRangeKernel(p->device->queue, p->enqueue[s].kernel, 3, NULL, step->launch.global,
-                                         step->launch.local, 0, NULL, NULL);
+                                         step->launch.local, 0, NULL, event);
     if (lwi_cl(code, "enqueue") == LW_OK)
         return LW_OK;
     return lw_wrap("kernel '%s'", step->launch.kernel);
+}
+
+/* The same, with the events that tell its time; a library call lies between two markers. */
+static lw_status enqueue_timed(lw_program *p, int s)
+{
+    cl_command_queue queue = p->device->queue;
+    bool call = p->lowered->step[s].call != NULL;
+    cl_event before = NULL, event = NULL;
+    LW_TRY(lwi_profile_row_of(p->device, p->lowered, s, &p->enqueue[s].row));
+    lw_status status = LW_OK;
+    if (call)
+        status = lwi_cl(clEnqueueMarkerWithWaitList(queue, 0, NULL, &before), "mark a time");
+    if (status == LW_OK)
+        status = enqueue(p, s, call ? NULL : &event);
+    if (status == LW_OK && call)
+        status = lwi_cl(clEnqueueMarkerWithWaitList(queue, 0, NULL, &event), "mark a time");
+    if (status == LW_OK)
+        return lwi_profile_add(p->device, p->enqueue[s].row, before, event);
+    if (before)
+        clReleaseEvent(before);
+    return status;
 }
 
 /* Brings parameters to the device, and has constant steps run again where one of theirs changed. */
@@ -158,7 +181,7 @@ lw_status lw_program_run(lw_program *p)
     LW_TRY(refresh(p));
     for (int s = 0; s < l->step_count && !p->device->none; s++)
         if (!l->step[s].constant || !p->folded)
-            LW_TRY(enqueue(p, s));
+            LW_TRY(p->device->profile ? enqueue_timed(p, s) : enqueue(p, s, NULL));
     p->folded = true;
     for (lwi_buffer b = 1; b < l->buffer_count; b++)
         if (l->buffer[b].assigned) {

@@ -9,6 +9,7 @@ typedef struct lwi_enqueue {
     cl_kernel kernel; /* or a library call: */
     void **mem;
     size_t *offset;
+    int row; /* of the profile, once one is taken */
 } lwi_enqueue;
 
 typedef struct lwi_memory_of {
