@@ -1,12 +1,11 @@
 /* bench_models.c — the DCGAN-64 cases of script/bench, driven line by line so that a peer can be timed in
  * between.
  *
- * bench_models PLUGIN_DIR, then on standard input:
- *   save FILE      writes the model's weights
- *   images FILE    writes the images of 64 latents to FILE.images.npy, the latents to FILE.z.npy
- *   forward        64 images from latents;   gradient  the same, and the gradient to z of their sum
- *   step           one training step of batch 64: a discriminator update and a generator update
- * The timed ones answer with seconds. */
+ * bench_models PLUGIN_DIR [FOLDER], then on standard input (with FOLDER, the profile of it all is written
+ * there): save FILE      writes the model's weights images FILE    writes the images of 64 latents to
+ * FILE.images.npy, the latents to FILE.z.npy forward        64 images from latents;   gradient  the same, and
+ * the gradient to z of their sum step           one training step of batch 64: a discriminator update and a
+ * generator update The timed ones answer with seconds. */
 #include <latentwalk/latentwalk.h>
 
 #include <stdio.h>
@@ -17,6 +16,8 @@
 #include "model/model.h"
 #include "plugin/args.h"
 #include "plugin/registry.h"
+#include "profile.h"
+#include "runtime/profile.h"
 
 enum { BATCH = 64 };
 
@@ -144,14 +145,16 @@ static void save_images(bench *b, const char *stem)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return fprintf(stderr, "usage: bench_models PLUGIN_DIR\n"), 2;
+    if (argc != 2 && argc != 3)
+        return fprintf(stderr, "usage: bench_models PLUGIN_DIR [FOLDER]\n"), 2;
     bench b = {.device = lw_device_open("cpu", "native"),
                .model = lwi_model_create("dcgan"),
                .adam_g = lw_store_create(),
                .adam_d = lw_store_create()};
     lwi_registry *registry = lwi_registry_create();
     if (!b.device || !b.model || lwi_registry_scan(registry, argv[1]) != LW_OK)
+        die();
+    if (argc == 3 && lwi_profile_start(b.device) != LW_OK)
         die();
     add_part(&b, registry, LW_PART_GENERATOR, "generator/dcgan");
     add_part(&b, registry, LW_PART_DISCRIMINATOR, "discriminator/dcgan");
@@ -162,7 +165,7 @@ int main(int argc, char **argv)
     write_input(b.forward, "z", LW_SHAPE(BATCH, 100));
     write_input(b.gradient, "z", LW_SHAPE(BATCH, 100));
     write_input(b.discriminator, "real", LW_SHAPE(BATCH, 3, 64, 64));
-    char line[1024], what[32], file[900];
+    char section[32] = "", line[1024], what[32], file[900];
     while (fgets(line, sizeof line, stdin)) {
         int words = sscanf(line, "%31s %899s", what, file);
         if (words == 2 && strcmp(what, "save") == 0) {
@@ -173,9 +176,14 @@ int main(int argc, char **argv)
             save_images(&b, file);
             printf("saved\n");
         } else {
+            if (argc == 3 && strcmp(section, what) != 0 && lwi_profile_begin(b.device, what) != LW_OK)
+                die();
+            snprintf(section, sizeof section, "%s", what);
             printf("%.9f\n", timed(&b, what));
         }
         fflush(stdout);
     }
+    if (argc == 3 && lwh_profile_write(b.device, &(lwh_options){0}, argv[2]) != LW_OK)
+        die();
     return 0;
 }
