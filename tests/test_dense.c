@@ -1,4 +1,5 @@
-/* test_dense.c — the native dense back end against naive loops in double precision.
+/* test_dense.c — the native dense back end, and convolutions on GPUs, against naive loops in double
+ * precision.
  *
  * Every product is checked element by element: |difference| <= 4e-7 * sqrt(steps + 16) * sum of |products|,
  * plus the same share of what the epilogue adds. Buffers lie between pages that cannot be touched
@@ -16,13 +17,20 @@
 
 #include "immediate.h"
 
-static const lwi_target targets[] = {{true, 2, 16}, {true, 2, 8}, {false, 8, 1}};
-static lwi_lowering *lowering[3];
+static const lwi_target targets[] = {
+    {true, 2, 16, 1, 0},        {true, 2, 8, 1, 0},
+    {false, 8, 1, 1, 0},        /* what the native kernels tell apart */
+    {false, 1, 1, 256, 32768},  /* GPUs: one unit, so that large tiles are best; */
+    {false, 64, 1, 256, 32768}, /* many, so that small tiles and cut reductions are; */
+    {false, 4, 1, 64, 16384},   /* small work-groups; */
+    {false, 4, 1, 1, 1024}};    /* none at all */
+enum { NATIVE = 3, TARGETS = sizeof targets / sizeof *targets };
+static lwi_lowering *lowering[TARGETS];
 
 static int open_targets(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TARGETS; i++) {
         lowering[i] = immediate_open(targets[i]);
         if (!lowering[i]) {
             print_error("there is no OpenCL CPU device: apt install pocl-opencl-icd\n");
@@ -35,7 +43,7 @@ static int open_targets(void **state)
 static int close_targets(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < TARGETS; i++)
         immediate_close(lowering[i]);
     return 0;
 }
@@ -167,7 +175,7 @@ static void check_gemm(lwi_lowering *l, const lwi_gemm *g, const finish *f)
 
 static void check_gemm_everywhere(lwi_gemm g, const finish *f)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < NATIVE; i++)
         for (int t = 0; t < 4; t++) {
             g.ta = t & 1, g.tb = t & 2;
             check_gemm(lowering[i], &g, f);
@@ -257,8 +265,10 @@ static void accumulate(const lwi_conv *c, const images *d, sum *to)
                     }
 }
 
-static void check_conv(lwi_lowering *l, const lwi_conv *c, const finish *f)
+static void check_conv(int target, const lwi_conv *c, const finish *f)
 {
+    lwi_lowering *l = lowering[target];
+    const lwi_backend *backend = target < NATIVE ? &lwi_native : &lwi_clblast;
     images d = {.count_x = (int64_t)c->n * c->h * c->w * c->c,
                 .count_w = (int64_t)c->k * c->c * c->r * c->s,
                 .count_y = (int64_t)c->n * c->oh * c->ow * c->k};
@@ -271,7 +281,7 @@ static void check_conv(lwi_lowering *l, const lwi_conv *c, const finish *f)
     const lwi_buffer x = immediate_buffer(l, to_x ? NULL : d.x, (size_t)d.count_x);
     const lwi_buffer w = immediate_buffer(l, to_w ? NULL : d.w, (size_t)d.count_w);
     const lwi_buffer y = immediate_buffer(l, to_x || to_w ? d.y : NULL, (size_t)d.count_y);
-    assert_int_equal(lwi_native.conv(l, c, x, w, y, &o.epilogue), LW_OK);
+    assert_int_equal(backend->conv(l, c, x, w, y, &o.epilogue), LW_OK);
     sum *expected = calloc((size_t)count, sizeof *expected);
     assert_non_null(expected);
     accumulate(c, &d, expected);
@@ -291,12 +301,13 @@ static void check_conv(lwi_lowering *l, const lwi_conv *c, const finish *f)
 /* n, h, w, c, k, r, s, stride, padding; output sizes follow, with `extra` input rows that no window reaches
  */
 static const int conv_sizes[][9] = {
-    {1, 1, 1, 1, 1, 1, 1, 1, 0},   {2, 5, 7, 3, 5, 3, 3, 1, 1},      {1, 8, 8, 16, 33, 3, 3, 1, 1},
-    {2, 9, 6, 17, 3, 3, 3, 2, 1},  {3, 8, 8, 3, 64, 4, 4, 2, 1},     {2, 8, 8, 64, 3, 4, 4, 2, 1},
-    {5, 4, 4, 40, 1, 4, 4, 1, 0},  {2, 4, 4, 50, 12, 4, 4, 1, 0},    {1, 6, 6, 100, 35, 5, 5, 1, 2},
-    {2, 7, 5, 20, 24, 1, 1, 1, 0}, {1, 10, 10, 6, 7, 5, 3, 3, 2},    {1, 7, 7, 4, 4, 1, 1, 2, 0},
-    {2, 3, 3, 5, 4, 3, 3, 1, 3},   {1, 12, 12, 300, 20, 3, 3, 1, 1}, {1, 13, 1, 8, 70, 3, 1, 2, 0},
-    {2, 6, 6, 9, 9, 2, 2, 3, 0},   {3, 4, 4, 2, 20, 4, 4, 1, 0}};
+    {1, 1, 1, 1, 1, 1, 1, 1, 0},      {2, 5, 7, 3, 5, 3, 3, 1, 1},      {1, 8, 8, 16, 33, 3, 3, 1, 1},
+    {2, 9, 6, 17, 3, 3, 3, 2, 1},     {3, 8, 8, 3, 64, 4, 4, 2, 1},     {2, 8, 8, 64, 3, 4, 4, 2, 1},
+    {5, 4, 4, 40, 1, 4, 4, 1, 0},     {2, 4, 4, 50, 12, 4, 4, 1, 0},    {1, 6, 6, 100, 35, 5, 5, 1, 2},
+    {2, 7, 5, 20, 24, 1, 1, 1, 0},    {1, 10, 10, 6, 7, 5, 3, 3, 2},    {1, 7, 7, 4, 4, 1, 1, 2, 0},
+    {2, 3, 3, 5, 4, 3, 3, 1, 3},      {1, 12, 12, 300, 20, 3, 3, 1, 1}, {1, 13, 1, 8, 70, 3, 1, 2, 0},
+    {2, 6, 6, 9, 9, 2, 2, 3, 0},      {3, 4, 4, 2, 20, 4, 4, 1, 0},     {1, 15, 17, 14, 250, 3, 3, 1, 1},
+    {1, 17, 15, 250, 14, 3, 3, 1, 1}, {2, 16, 16, 8, 30, 3, 3, 1, 1},   {2, 16, 17, 30, 8, 3, 3, 1, 1}};
 
 static lwi_conv conv_of(const int *v, lwi_conv_kind kind)
 {
@@ -306,47 +317,76 @@ static lwi_conv conv_of(const int *v, lwi_conv_kind kind)
     return c;
 }
 
-static void check_kind(lwi_conv_kind kind)
+static void check_kind(int first, int end, lwi_conv_kind kind)
 {
     for (size_t i = 0; i < sizeof conv_sizes / sizeof *conv_sizes; i++)
-        for (int t = 0; t < 3; t++) {
+        for (int t = first; t < end; t++) {
             const lwi_conv c = conv_of(conv_sizes[i], kind);
-            check_conv(lowering[t], &c, &plain);
+            check_conv(t, &c, &plain);
         }
 }
 
 static void convolution_of_any_shape(void **state)
 {
     (void)state;
-    check_kind(LWI_CONV_FORWARD);
+    check_kind(0, NATIVE, LWI_CONV_FORWARD);
 }
 
 static void transposed_convolution_of_any_shape(void **state)
 {
     (void)state;
-    check_kind(LWI_CONV_TRANSPOSE);
+    check_kind(0, NATIVE, LWI_CONV_TRANSPOSE);
 }
 
 static void filter_gradient_of_any_shape(void **state)
 {
     (void)state;
-    check_kind(LWI_CONV_WEIGHT);
+    check_kind(0, NATIVE, LWI_CONV_WEIGHT);
+}
+
+static void gpu_convolution_of_any_shape(void **state)
+{
+    (void)state;
+    check_kind(NATIVE, TARGETS, LWI_CONV_FORWARD);
+}
+
+static void gpu_transposed_convolution_of_any_shape(void **state)
+{
+    (void)state;
+    check_kind(NATIVE, TARGETS, LWI_CONV_TRANSPOSE);
+}
+
+static void gpu_filter_gradient_of_any_shape(void **state)
+{
+    (void)state;
+    check_kind(NATIVE, TARGETS, LWI_CONV_WEIGHT);
+}
+
+static void check_finishes(int first, int end, int kinds)
+{
+    static const int shape[] = {2, 6, 6, 20, 37, 3, 3, 1, 1}, tall[] = {1, 4, 4, 200, 3, 4, 4, 1, 0};
+    for (size_t i = 0; i < sizeof finishes / sizeof *finishes; i++)
+        for (int t = first; t < end; t++)
+            for (int kind = 0; kind < kinds; kind++) {
+                finish f = finishes[i];
+                f.per_image = f.per_image && kind != LWI_CONV_WEIGHT;
+                lwi_conv c = conv_of(shape, (lwi_conv_kind)kind);
+                check_conv(t, &c, &f);
+                c = conv_of(tall, (lwi_conv_kind)kind);
+                check_conv(t, &c, &f);
+            }
 }
 
 static void convolutions_finish_their_tile(void **state)
 {
     (void)state;
-    static const int shape[] = {2, 6, 6, 20, 37, 3, 3, 1, 1}, tall[] = {1, 4, 4, 200, 3, 4, 4, 1, 0};
-    for (size_t i = 0; i < sizeof finishes / sizeof *finishes; i++)
-        for (int t = 0; t < 3; t++)
-            for (int kind = 0; kind < 3; kind++) {
-                finish f = finishes[i];
-                f.per_image = f.per_image && kind != LWI_CONV_WEIGHT;
-                lwi_conv c = conv_of(shape, (lwi_conv_kind)kind);
-                check_conv(lowering[t], &c, &f);
-                c = conv_of(tall, (lwi_conv_kind)kind);
-                check_conv(lowering[t], &c, &f);
-            }
+    check_finishes(0, NATIVE, 3);
+}
+
+static void gpu_convolutions_finish_their_tile(void **state)
+{
+    (void)state;
+    check_finishes(NATIVE, TARGETS, 2); /* their filter gradients take no epilogue */
 }
 
 static void same_product_gives_same_bytes(void **state)
@@ -378,8 +418,11 @@ static void sizes_beyond_the_kernels_are_refused(void **state)
     assert_int_equal(lwi_native.conv(lowering[0], &c, 0, 0, 0, NULL), LW_UNSUPPORTED);
 }
 
-int main(void)
+/* With a word as argument, only the tests with it in their names (test_oclgrind.sh). */
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemm_of_any_size_and_transposition),
         cmocka_unit_test(gemm_batches_may_share_an_operand),
@@ -388,6 +431,10 @@ int main(void)
         cmocka_unit_test(transposed_convolution_of_any_shape),
         cmocka_unit_test(filter_gradient_of_any_shape),
         cmocka_unit_test(convolutions_finish_their_tile),
+        cmocka_unit_test(gpu_convolution_of_any_shape),
+        cmocka_unit_test(gpu_transposed_convolution_of_any_shape),
+        cmocka_unit_test(gpu_filter_gradient_of_any_shape),
+        cmocka_unit_test(gpu_convolutions_finish_their_tile),
         cmocka_unit_test(same_product_gives_same_bytes),
         cmocka_unit_test(sizes_beyond_the_kernels_are_refused),
     };

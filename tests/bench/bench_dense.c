@@ -122,7 +122,7 @@ static const int gemms[][5] = {
 
 int main(int argc, char **argv)
 {
-    lwi_lowering *l = immediate_open((lwi_target){true, 2, 16});
+    lwi_lowering *l = immediate_open((lwi_target){true, 2, 16, 1, 0});
     if (!l) {
         fprintf(stderr, "no OpenCL CPU device\n");
         return 1;

@@ -54,6 +54,8 @@ typedef struct lwi_target {
     bool is_cpu;
     int units;        /* compute units */
     int vector_width; /* preferred float vector width: 16 with AVX-512, 8 with AVX2, 1 on GPUs */
+    int group_items;  /* the most work-items in a group, and the bytes of local memory that they share: */
+    int local_bytes;
 } lwi_target;
 const lwi_target *lwi_lowering_target(const lwi_lowering *lowering);
 

@@ -134,7 +134,8 @@ static lw_status open_found(lw_device *device, const found *f)
 {
     cl_int code;
     cl_uint width = 1, bits = 1024;
-    cl_ulong largest = 0;
+    cl_ulong largest = 0, local = 0;
+    size_t items = 1;
     device->id = f->id;
     device->info = f->info;
     device->context = clCreateContext(NULL, 1, &f->id, NULL, NULL, &code);
@@ -144,8 +145,14 @@ static lw_status open_found(lw_device *device, const found *f)
     clGetDeviceInfo(f->id, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     clGetDeviceInfo(f->id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL);
     clGetDeviceInfo(f->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof largest, &largest, NULL);
+    clGetDeviceInfo(f->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof items, &items, NULL);
+    clGetDeviceInfo(f->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     bool cpu = strcmp(f->info.type, "cpu") == 0;
-    device->target = (lwi_target){cpu, (int)f->info.units, cpu ? (int)width : 1};
+    device->target = (lwi_target){.is_cpu = cpu,
+                                  .units = (int)f->info.units,
+                                  .vector_width = cpu ? (int)width : 1,
+                                  .group_items = items < 256 ? (int)items : 256,
+                                  .local_bytes = local < 32768 ? (int)local : 32768};
     device->alignment = bits / 32 > 16 ? bits / 32 : 16;
     device->largest = largest;
     return LW_OK;
@@ -156,7 +163,7 @@ static lw_status open_device(lw_device *device, const char *selector, const char
     device->references = 1;
     if (selector && strcmp(selector, "none") == 0) {
         device->none = true;
-        device->target = (lwi_target){true, 2, 16};
+        device->target = (lwi_target){true, 2, 16, 256, 32768};
         device->alignment = 32;
         device->info = (lw_device_info){.selector = "none", .name = "none: computes nothing", .type = "none"};
         device->backend = choose_backend(blas, true);
