@@ -362,6 +362,28 @@ static void gpu_filter_gradient_of_any_shape(void **state)
     check_kind(NATIVE, TARGETS, LWI_CONV_WEIGHT);
 }
 
+/* Small enough for oclgrind, yet with each tile of gpu_conv.c for each kind, and several steps of the loop.
+ */
+static void gpu_tiles_one_by_one(void **state)
+{
+    (void)state;
+    static const struct {
+        int target, size[3][9]; /* forward, transpose, filter gradient */
+    } rows[] = {
+        {3,
+         {{1, 12, 10, 4, 120, 3, 3, 1, 1}, {1, 12, 10, 120, 4, 3, 3, 1, 1}, {1, 6, 6, 14, 120, 3, 3, 1, 1}}},
+        {3, {{1, 8, 7, 4, 60, 3, 3, 1, 1}, {1, 8, 7, 60, 4, 3, 3, 1, 1}, {1, 6, 6, 7, 60, 3, 3, 1, 1}}},
+        {3, {{1, 12, 10, 4, 30, 3, 3, 1, 1}, {1, 12, 10, 30, 4, 3, 3, 1, 1}, {1, 6, 6, 13, 30, 3, 3, 1, 1}}},
+        {3, {{1, 16, 15, 4, 3, 3, 3, 1, 1}, {1, 16, 15, 3, 4, 3, 3, 1, 1}, {1, 6, 6, 27, 3, 3, 3, 1, 1}}},
+        {4, {{2, 4, 4, 67, 5, 4, 4, 2, 1}, {2, 4, 4, 5, 7, 4, 4, 2, 1}, {2, 16, 17, 2, 3, 3, 3, 1, 1}}},
+        {6, {{1, 3, 3, 3, 5, 3, 3, 1, 1}, {1, 4, 4, 3, 5, 4, 4, 2, 1}, {1, 3, 3, 1, 2, 3, 3, 2, 1}}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int kind = 0; kind < 3; kind++) {
+            const lwi_conv c = conv_of(rows[i].size[kind], (lwi_conv_kind)kind);
+            check_conv(rows[i].target, &c, kind == 2 ? &plain : &finishes[2]);
+        }
+}
+
 static void check_finishes(int first, int end, int kinds)
 {
     static const int shape[] = {2, 6, 6, 20, 37, 3, 3, 1, 1}, tall[] = {1, 4, 4, 200, 3, 4, 4, 1, 0};
@@ -435,6 +457,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(gpu_transposed_convolution_of_any_shape),
         cmocka_unit_test(gpu_filter_gradient_of_any_shape),
         cmocka_unit_test(gpu_convolutions_finish_their_tile),
+        cmocka_unit_test(gpu_tiles_one_by_one),
         cmocka_unit_test(same_product_gives_same_bytes),
         cmocka_unit_test(sizes_beyond_the_kernels_are_refused),
     };

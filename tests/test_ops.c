@@ -1,6 +1,7 @@
 /* test_ops.c — the op table: one row per op and shape class. Every row is compiled and compared with the
- * plain interpreter, and so are its gradients; rows with dense algebra run on both back ends. `test_ops
- * --bench [filter]` times the same rows (those marked large only there). */
+ * plain interpreter, and so are its gradients: on the device as it is, on the device taken for a GPU, and
+ * rows with dense algebra also with CLBlast. `test_ops PART…` runs the tests with one of the parts in their
+ * names; `test_ops --bench [filter]` times the same rows (those marked large only there). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 
 #include "latentwalk/program.h"
 #include "latentwalk/random.h"
+#include "gpu.h"
 #include "reference.h"
 
 #include <math.h>
@@ -53,11 +55,12 @@ struct row {
     }
 
 /* --- what rows build ---------------------------------------------------------------------------- */
-#define FORMS(X)                                                                                   \
-    X(neg)                                                                                         \
-    X(abs)                                                                                         \
-    X(sign) X(floor) X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) \
-        X(sigmoid) X(softplus) X(relu)
+#define FORMS(X)                                                                                      \
+    X(neg)                                                                                            \
+    X(abs)                                                                                            \
+    X(sign)                                                                                           \
+    X(floor) X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) X(sigmoid) \
+        X(softplus) X(relu)
 #define PAIRS(X) X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(less) X(equal) X(matmul)
 #define X(n)                                                              \
     static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) \
@@ -547,25 +550,26 @@ static void compare(const char *row_name, const char *name, lw_program *p, refer
     lw_tensor_destroy(got);
 }
 
-static lw_device *device[2]; /* native, clblast; opened once */
-static const char *const back_end[2] = {"native", "clblast"};
+enum { NATIVE, CLBLAST, GPU, PASSES };
+static const char *const pass_name[PASSES] = {"native", "clblast", "gpu"};
+static lw_device *device[PASSES]; /* opened once */
 
-static lw_device *open_device(int which)
+static lw_device *open_device(int pass)
 {
-    if (!device[which])
-        device[which] = lw_device_open("cpu", back_end[which]);
-    if (!device[which])
+    if (!device[pass])
+        device[pass] = pass == GPU ? test_open_as_gpu() : lw_device_open("cpu", pass_name[pass]);
+    if (!device[pass])
         fail_msg("no device: %s", lw_error_text());
-    return device[which];
+    return device[pass];
 }
 
-static void check_on(const row *r, int which)
+static void check_on(const row *r, int pass)
 {
     bool gradients = !(r->flags & NO_GRADIENT);
     trial t = build(r, gradients);
     if (lw_graph_status(t.graph) != LW_OK)
         fail_msg("%s does not build: %s", r->name, lw_error_text());
-    lw_program *p = lw_compile(t.graph, open_device(which));
+    lw_program *p = lw_compile(t.graph, open_device(pass));
     if (!p)
         fail_msg("%s does not compile: %s", r->name, lw_error_text());
     reference *ref = reference_create(t.graph);
@@ -588,14 +592,17 @@ static void check_on(const row *r, int which)
 
 static void agrees_with_the_reference(void **state)
 {
-    const row *r = *state;
-    check_on(r, 0);
+    check_on(*state, NATIVE);
 }
 
 static void agrees_on_clblast(void **state)
 {
-    const row *r = *state;
-    check_on(r, 1);
+    check_on(*state, CLBLAST);
+}
+
+static void agrees_on_gpu(void **state)
+{
+    check_on(*state, GPU);
 }
 
 /* --- timing ----------------------------------------------------------------------------------------- */
@@ -629,10 +636,18 @@ static void time_row(const row *r, int which)
     }
     double bytes = (double)stats.io_bytes;
     printf("%-34s %-8s %12.0f ns %8.1f GFLOP/s %7.1f GB/s of inputs and outputs, %u kernels, arena %.1f MB\n",
-           r->name, back_end[which], best * 1e9, stats.flops / best * 1e-9, bytes / best * 1e-9,
+           r->name, pass_name[which], best * 1e9, stats.flops / best * 1e-9, bytes / best * 1e-9,
            stats.kernels, (double)stats.arena_bytes / 1e6);
     lw_program_destroy(p);
     drop(&t);
+}
+
+static bool chosen(const char *name, char *const *parts)
+{
+    bool any = !*parts;
+    for (; *parts; parts++)
+        any = any || strstr(name, *parts);
+    return any;
 }
 
 int main(int argc, char **argv)
@@ -644,20 +659,24 @@ int main(int argc, char **argv)
                     time_row(&table[i], which);
         return 0;
     }
-    struct CMUnitTest tests[2 * ROWS];
+    static const CMUnitTestFunction check[PASSES] = {agrees_with_the_reference, agrees_on_clblast,
+                                                     agrees_on_gpu};
+    static struct CMUnitTest tests[PASSES * ROWS];
+    static char name[PASSES * ROWS][80];
     size_t count = 0;
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < PASSES; pass++)
         for (int i = 0; i < ROWS; i++) {
-            if (table[i].flags & LARGE || (pass == 1 && !(table[i].flags & DENSE)))
+            if (table[i].flags & LARGE || (pass == CLBLAST && !(table[i].flags & DENSE)))
                 continue;
-            if (argc > 1 && !strstr(table[i].name, argv[1]))
+            snprintf(name[count], sizeof *name, "%s: %s", pass_name[pass], table[i].name);
+            if (!chosen(name[count], argv + 1))
                 continue;
-            tests[count++] =
-                (struct CMUnitTest){table[i].name, pass ? agrees_on_clblast : agrees_with_the_reference, NULL,
-                                    NULL, (void *)(uintptr_t)&table[i]};
+            tests[count] =
+                (struct CMUnitTest){name[count], check[pass], NULL, NULL, (void *)(uintptr_t)&table[i]};
+            count++;
         }
     int failed = _cmocka_run_group_tests("ops", tests, count, NULL, NULL);
-    for (int which = 0; which < 2; which++)
-        lw_device_close(device[which]);
+    for (int pass = 0; pass < PASSES; pass++)
+        lw_device_close(device[pass]);
     return failed;
 }

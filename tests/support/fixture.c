@@ -5,11 +5,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "gpu.h"
 #include "model/model.h"
 #include "plugins.h"
 
@@ -26,7 +28,8 @@ void fixture_open(fixture *f, const char *name, const char *blas)
     f->weights = lw_store_load(path);
     snprintf(path, sizeof path, LW_SOURCE_DIR "/../shared/fixtures/%s/expected.safetensors", name);
     f->expected = lw_store_load(path);
-    f->device = lw_device_open("cpu", blas);
+    bool gpu = strcmp(blas, "gpu") == 0 || getenv("LW_TEST_GPU");
+    f->device = gpu ? test_open_as_gpu() : lw_device_open("cpu", blas);
     f->model = lwi_model_create(name);
     if (!f->weights || !f->expected || !f->device || !f->model)
         fail_msg("%s: %s", name, lw_error_text());

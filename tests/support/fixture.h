@@ -11,7 +11,9 @@ typedef struct fixture {
     lw_model *model;
 } fixture;
 
-/* Opens ../shared/fixtures/NAME; skips the running test, with a word, where it is missing. */
+/* Opens ../shared/fixtures/NAME; skips the running test, with a word, where it is missing. `blas`
+ * "native" or "clblast"; "gpu": as on a GPU (gpu.h), which the environment's LW_TEST_GPU=1 asks of every
+ * test. */
 void fixture_open(fixture *f, const char *name, const char *blas);
 /* Gives the model a part: plugin "generator/dcgan" with arguments as "key=value" (NULL-terminated) from the
  * weights under `prefix` (NULL: the plugin's own search). */
