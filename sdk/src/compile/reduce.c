@@ -3,24 +3,12 @@
  * A work-item owns some results and, where results are few, one part of the reduced range; a second
  * kernel then joins the parts in a fixed order, so the same run gives the same bytes. Sums run over
  * blocks of 64 plain additions joined by compensated (Kahan) ones: the error stays at a few ulp. */
-#include "compile/expr.h"
+#include "compile/reduce.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 16, BLOCK = 64, ITEM_MIN = 8192, COLUMNS = 64, GPU_LOCAL = 64, GPU_ITEMS = 16384 };
-
-typedef struct reduction {
-    lwi_lowering *l;
-    lwi_expr *e;
-    int result;
-    bool max;
-    lwi_view out;              /* strides per root dim, 0 where reduced */
-    int64_t loop[LW_MAX_RANK]; /* the same per loop */
-    int64_t parts, part_stride;
-    lwi_signature s;
-    lwi_text text;
-} reduction;
+enum { WIDTH = 16, BLOCK = 64, ITEM_MIN = 8192, COLUMNS = 64, ITEMS_PER_UNIT = 4 };
 
 static int outermost_reduced(const lwi_expr *e)
 {
@@ -36,25 +24,25 @@ static const char *type(int width)
 }
 
 /* acc joined with the term, for one element and for a finished block. */
-static void print_step(reduction *r, const char *indent, const char *into)
+static void print_step(lwi_reduction *r, const char *indent, const char *into)
 {
     lwi_print(&r->text, r->max ? "%s%s = fmax(%s, t%d);\n" : "%s%s = %s + t%d;\n", indent, into, into,
               r->result);
 }
 
-static void print_join(reduction *r, const char *indent, int width)
+static void print_join(lwi_reduction *r, const char *indent, int width)
 {
     const char *sum = width > 1 ? "%sADD16(acc, rest, block);\n" : "%sADD(acc, rest, block);\n";
     lwi_print(&r->text, r->max ? "%sacc = fmax(acc, block);\n" : sum, indent);
 }
 
-static void print_clear(reduction *r, const char *indent, const char *name, int width)
+static void print_clear(lwi_reduction *r, const char *indent, const char *name, int width)
 {
     lwi_print(&r->text, "%s%s %s = %s;\n", indent, type(width), name, r->max ? "-INFINITY" : "0.0f");
 }
 
 /* for loops over reduced dims, all but `except`, outermost limited to this part. Returns how many. */
-static int open_reduced(reduction *r, int except)
+static int open_reduced(lwi_reduction *r, int except)
 {
     int depth = 0, first = outermost_reduced(r->e);
     for (int k = 0; k < r->e->loops; k++) {
@@ -71,14 +59,14 @@ static int open_reduced(reduction *r, int except)
     return depth;
 }
 
-static void close_loops(reduction *r, int depth)
+static void close_loops(lwi_reduction *r, int depth)
 {
     while (depth-- > 0)
         lwi_print(&r->text, "        }\n");
 }
 
 /* The innermost loop is reduced: `width` elements of a row at once, then across the lanes. */
-static void print_row_sum(reduction *r, bool vector)
+static void print_row_sum(lwi_reduction *r, bool vector)
 {
     int inner = r->e->loops - 1;
     bool only = outermost_reduced(r->e) == inner;
@@ -121,7 +109,7 @@ static void print_row_sum(reduction *r, bool vector)
 }
 
 /* The innermost loop is kept: `width` neighbouring results at index i at once. */
-static void print_columns(reduction *r, int width)
+static void print_columns(lwi_reduction *r, int width)
 {
     int first = outermost_reduced(r->e), last = r->e->loops - 1;
     while (!r->e->reduced[last])
@@ -150,7 +138,7 @@ static void print_columns(reduction *r, int width)
 }
 
 /* Indices of the kept loops before `inner` from the number `row`, and the pointer to their result. */
-static void print_kept(reduction *r, int inner)
+static void print_kept(lwi_reduction *r, int inner)
 {
     lwi_print(&r->text, "        int at = row;\n        global float *q = b0 + part * part_stride;\n");
     lwi_sign_int(&r->s, r->part_stride, "part_stride");
@@ -166,33 +154,25 @@ static void print_kept(reduction *r, int inner)
 }
 
 /* Rows (combinations of kept loops), and for kept innermost loops runs of columns. */
-static void print_kernel(reduction *r)
+static void print_kernel(lwi_reduction *r)
 {
     const lwi_expr *e = r->e;
-    bool cpu = r->l->target.is_cpu;
     int inner = e->loops - 1;
     bool columns = !e->reduced[inner];
-    int64_t rows = 1, n = e->size[inner],
-            blocks = columns ? (n + (cpu ? COLUMNS : 1) - 1) / (cpu ? COLUMNS : 1) : 1;
+    int64_t rows = 1, n = e->size[inner], blocks = columns ? (n + COLUMNS - 1) / COLUMNS : 1;
     for (int k = 0; k < inner; k++)
         rows *= e->reduced[k] ? 1 : e->size[k];
     int64_t range = e->size[outermost_reduced(e)];
-    int64_t most = cpu ? (int64_t)r->l->target.units * 4 : GPU_ITEMS;
-    int64_t total = lw_shape_count(e->shape), units = rows * blocks;
-    int64_t want = cpu ? total / ITEM_MIN : most;
+    int64_t most = (int64_t)r->l->target.units * ITEMS_PER_UNIT;
+    int64_t units = rows * blocks, want = lw_shape_count(e->shape) / ITEM_MIN;
     want = want < 1 ? 1 : want > most ? most : want;
-    r->parts = r->parts ? r->parts : 1;
-    int64_t slots = units < want || !cpu ? units : want;
-    size_t items = (size_t)(slots * r->parts);
-    r->s.launch.local[0] = cpu ? 1 : GPU_LOCAL;
-    r->s.launch.global[0] = cpu ? items : (items + GPU_LOCAL - 1) / GPU_LOCAL * GPU_LOCAL;
-    lwi_sign_int(&r->s, (int64_t)items, "items");
+    int64_t slots = units < want ? units : want;
+    r->s.launch.global[0] = (size_t)(slots * r->parts);
     lwi_sign_int(&r->s, r->parts, "parts");
     lwi_sign_int(&r->s, range, "range");
     lwi_sign_int(&r->s, units, "units");
     lwi_sign_int(&r->s, (units + slots - 1) / slots, "run");
     lwi_print(&r->text,
-              "    if (get_global_id(0) >= items)\n        return;\n"
               "    const int part = (int)get_global_id(0) %% parts, slot = (int)get_global_id(0) / parts;\n"
               "    const int low = (int)((long)range * part / parts), high = (int)((long)range * (part + 1) "
               "/ parts);\n"
@@ -203,12 +183,12 @@ static void print_kernel(reduction *r)
         lwi_print(&r->text,
                   "        const int row = unit / blocks, begin = unit %% blocks * %d, stop = min(n, begin + "
                   "%d);\n",
-                  cpu ? COLUMNS : 1, cpu ? COLUMNS : 1);
+                  COLUMNS, COLUMNS);
     } else {
         lwi_print(&r->text, "        const int row = unit;\n");
     }
     print_kept(r, inner);
-    bool vector = cpu && n >= WIDTH;
+    bool vector = n >= WIDTH;
     if (columns) {
         lwi_print(&r->text, "        int i = begin;\n");
         if (vector) {
@@ -227,19 +207,17 @@ static void print_kernel(reduction *r)
 }
 
 /* How many parts the outermost reduced loop is cut into, so that there is work for all units. */
-static int64_t choose_parts(const reduction *r)
+static int64_t choose_parts(const lwi_reduction *r)
 {
     const lwi_expr *e = r->e;
-    bool cpu = r->l->target.is_cpu;
     int inner = e->loops - 1;
     int64_t units = 1, total = lw_shape_count(e->shape), range = e->size[outermost_reduced(e)];
     for (int k = 0; k < e->loops; k++)
         if (!e->reduced[k])
-            units *= k == inner && cpu ? (e->size[k] + COLUMNS - 1) / COLUMNS : e->size[k];
-    int64_t most = cpu ? (int64_t)r->l->target.units * 4 : GPU_ITEMS;
+            units *= k == inner ? (e->size[k] + COLUMNS - 1) / COLUMNS : e->size[k];
+    int64_t most = (int64_t)r->l->target.units * ITEMS_PER_UNIT;
     int64_t parts = units >= most ? 1 : (most + units - 1) / units;
-    int64_t useful = total / (cpu ? ITEM_MIN : 256),
-            rows = outermost_reduced(e) == inner ? range / 256 : range;
+    int64_t useful = total / ITEM_MIN, rows = outermost_reduced(e) == inner ? range / 256 : range;
     parts = parts > useful ? useful : parts;
     parts = parts > rows ? rows : parts;
     return parts < 1 ? 1 : parts;
@@ -265,17 +243,20 @@ static void emit_reduction(lwi_lowering *l, lwi_expr *e, int result, bool max, u
 {
     if (l->status != LW_OK)
         return;
-    reduction r = {.l = l, .e = e, .result = result, .max = max, .out = *out};
+    lwi_reduction r = {.l = l, .e = e, .result = result, .max = max, .out = *out};
     const lwi_view *store = &r.out;
     lwi_expr_loops(e, order, reduced, &store, &r.loop, 1);
     int64_t count = 1;
     for (int d = 0; d < e->shape.rank; d++)
         count *= reduced >> d & 1 ? 1 : e->shape.dim[d];
-    r.parts = choose_parts(&r);
+    r.parts = l->target.is_cpu ? choose_parts(&r) : lwi_gpu_reduction_parts(&r);
     r.part_stride = r.parts > 1 ? count : 0;
     lwi_buffer to = r.parts > 1 ? lwi_scratch(l, (size_t)(count * r.parts)) : out->buffer;
     lwi_sign_buffer(&r.s, LWI_ARG_WRITE, to);
-    print_kernel(&r);
+    if (l->target.is_cpu)
+        print_kernel(&r);
+    else
+        lwi_print_gpu_reduction(&r);
     if (r.parts > 1)
         emit_join(l, to, r.parts, count, max, out->buffer);
 }
