@@ -79,12 +79,13 @@ static void lower_indexed(lwi_lowering *l, int node)
     for (int d = axis + 1; d < table.rank; d++)
         inner *= table.dim[d];
     lwi_view view = new_view(l, node, LWI_PLAIN);
-    int64_t rows = outer * (gather ? many : table.dim[axis]);
-    lwi_launch launch = embedded(l, "movement", gather ? "gather" : "scatter_add", rows);
+    int64_t width = l->target.is_cpu ? inner : 1;
+    int64_t items = outer * (gather ? many : table.dim[axis]) * (inner / width);
+    lwi_launch launch = embedded(l, "movement", gather ? "gather" : "scatter_add", items);
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg)LWI_READ(x));
     push(&launch, (lwi_arg)LWI_READ(index));
-    push_ints(&launch, (int64_t[]){rows, table.dim[axis], many, inner}, 4);
+    push_ints(&launch, (int64_t[]){items, table.dim[axis], many, inner, width}, 5);
     lwi_emit(l, &launch);
     l->ir->inst[node].view = view;
 }
@@ -101,11 +102,12 @@ void lwi_lower_movement(lwi_lowering *l, int node)
 void lwi_lower_random(lwi_lowering *l, int node)
 {
     lwi_inst inst = l->ir->inst[node];
-    int64_t count = lw_shape_count(inst.shape), blocks = (count + 3) / 4, run = l->target.is_cpu ? 1024 : 16;
+    int64_t count = lw_shape_count(inst.shape), blocks = (count + 3) / 4, run = l->target.is_cpu ? 1024 : 1;
     bool normal = inst.op == LWI_NORMAL;
     lwi_view view = new_view(l, node, LWI_PLAIN);
     lwi_launch launch =
         embedded(l, "random", normal ? "normal_numbers" : "uniform_numbers", (blocks + run - 1) / run);
+    launch.options = l->target.is_cpu ? "-DLANES=16" : "-DLANES=1";
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg){.kind = LWI_ARG_STREAM, .i = (int32_t)lw_purpose(inst.name)});
     push_ints(&launch, (int64_t[]){count, run}, 2);
@@ -122,13 +124,14 @@ void lwi_lower_resample(lwi_lowering *l, int node)
     lwi_buffer x = lwi_dense_buffer(l, inst.in[0], LWI_NHWC);
     lwi_view view = new_view(l, node, LWI_NHWC);
     lwi_buffer taps = lwi_constant_buffer(l, inst.data, (size_t)inst.i[4]);
-    int64_t rows = inst.shape.dim[0] * inst.shape.dim[2] * (l->target.is_cpu ? 1 : inst.shape.dim[3]);
-    lwi_launch launch = embedded(l, "resample", l->target.is_cpu ? "resample_row" : "resample_pixel", rows);
+    bool cpu = l->target.is_cpu;
+    int64_t items = cpu ? inst.shape.dim[0] * inst.shape.dim[2] : lw_shape_count(inst.shape);
+    lwi_launch launch = embedded(l, "resample", cpu ? "resample_row" : "resample_element", items);
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg)LWI_READ(x));
     push(&launch, (lwi_arg)LWI_READ(taps));
     push_ints(&launch,
-              (int64_t[]){rows, in.dim[2], in.dim[3], inst.shape.dim[2], inst.shape.dim[3], in.dim[1]}, 6);
+              (int64_t[]){items, in.dim[2], in.dim[3], inst.shape.dim[2], inst.shape.dim[3], in.dim[1]}, 6);
     push_ints(&launch, (int64_t[]){inst.i[0], inst.i[1], inst.i[2], inst.i[4]}, 4);
     lwi_emit(l, &launch);
     l->ir->inst[node].view = view;
