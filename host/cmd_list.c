@@ -4,6 +4,7 @@
 #include "common.h"
 #include "latentwalk/program.h"
 #include "plugin/prefix.h"
+#include "runtime/clblast.h"
 
 /* --- plugins ---------------------------------------------------------------------------------------- */
 static json_t *entry_json(const lwi_entry *entry)
@@ -53,8 +54,32 @@ int lwh_cmd_plugins(const lwh_options *options)
 }
 
 /* --- devices ---------------------------------------------------------------------------------------- */
+static int tune(const char *selector)
+{
+    lwi_clblast_tuning tuning;
+    lw_device *device = lw_device_open(selector, "clblast");
+    lw_device_info info;
+    lw_status status = device ? lw_device_describe(device, &info) : lw_error_status();
+    if (status == LW_OK) {
+        printf("measuring CLBlast's matrix products on %s\n", info.name);
+        status = lwi_clblast_tune(device, &tuning);
+    }
+    if (status == LW_OK)
+        status = lwi_clblast_save(device, &tuning);
+    if (status == LW_OK)
+        for (int i = 0; i < LWI_CLBLAST_FAMILIES; i++)
+            printf("  %-12s %s %d\n", lwi_clblast_family(i),
+                   tuning.setting[i] < 0 ? "CLBlast's own" : "setting", tuning.setting[i]);
+    else
+        fprintf(stderr, "latentwalk: %s\n", lw_error_text());
+    lw_device_close(device);
+    return status == LW_OK ? LWH_FINE : LWH_RUN_FAILED;
+}
+
 int lwh_cmd_devices(const lwh_options *options)
 {
+    if (options->tune)
+        return tune(options->tune);
     lw_device_info infos[64];
     int count = lw_device_list(infos, 64);
     json_t *list = json_array();

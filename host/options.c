@@ -70,6 +70,8 @@ static const option options_table[] = {
     {"--interpolate", "FILE", GENERATE,
      "instead of images, a loop through the seeds' latents: OUTDIR/FILE, .webp, or .mp4 with ffmpeg"},
     {"--frames", "N", GENERATE, "frames from one latent to the next; the default is 24"},
+    {"--tune", "WHICH", DEVICES,
+     "measure which parameters CLBlast does best with on this device, and keep them in the cache"},
     {"--fixture", "FOLDER", VERIFY,
      "config.json, weights and expected.safetensors of an official implementation"},
     {"--weights", "FILE", VERIFY, "the weights in that folder; the default is weights.safetensors"},
@@ -104,7 +106,9 @@ const lwh_command lwh_commands[] = {
      "  latentwalk describe                           # all of them\n"},
     {"schema", NULL, "a JSON Schema of pipelines, for editors", lwh_cmd_schema,
      "  latentwalk schema > pipeline.schema.json\n"},
-    {"devices", NULL, "list the OpenCL devices", lwh_cmd_devices, "  latentwalk devices\n"},
+    {"devices", NULL, "list the OpenCL devices", lwh_cmd_devices,
+     "  latentwalk devices\n"
+     "  latentwalk devices --tune gpu\n"},
     {"inspect", "FILE", "what a checkpoint holds, and which plugins take it", lwh_cmd_inspect,
      "  latentwalk inspect network-snapshot-025000.pkl\n"
      "  latentwalk inspect G_ema.pth --json\n"},
@@ -254,6 +258,7 @@ static bool apply(lwh_options *options, const char *name, const char *value)
                  {"--interpolate", &options->interpolate},
                  {"--frames", &options->frames},
                  {"--fixture", &options->fixture},
+                 {"--tune", &options->tune},
                  {"--weights", &options->weights}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (strcmp(texts[i].name, name) == 0)

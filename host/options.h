@@ -19,6 +19,7 @@ typedef struct lwh_options {
     const char *network, *arch, *store, *seeds, *latents, *space, *trunc, *outdir, *save_tensors, *interpolate,
         *frames;                    /* generate */
     const char *fixture, *weights;  /* verify */
+    const char *tune;               /* devices */
     double checkpoint_every; /* seconds */
     bool dry_run, profile, json, quiet, force, help;
 } lwh_options;

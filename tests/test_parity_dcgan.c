@@ -49,10 +49,10 @@ static void zoo_dcgan_matches(void **state)
     check_zoo("dcgan_zoo", "output=tanh", "native");
 }
 
-static void zoo_dcgan_matches_on_clblast(void **state)
+static void zoo_dcgan_matches_as_on_a_gpu(void **state)
 {
     (void)state;
-    check_zoo("dcgan_zoo", "output=tanh", "clblast");
+    check_zoo("dcgan_zoo", "output=tanh", "gpu");
 }
 
 static void zoo_wgangp_matches_without_tanh(void **state)
@@ -174,7 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zoo_dcgan_matches),
-        cmocka_unit_test(zoo_dcgan_matches_on_clblast),
+        cmocka_unit_test(zoo_dcgan_matches_as_on_a_gpu),
         cmocka_unit_test(zoo_wgangp_matches_without_tanh),
         cmocka_unit_test(zoo_raw_generator_is_found_by_its_prefix),
         cmocka_unit_test(batch_statistics_come_from_the_batch),

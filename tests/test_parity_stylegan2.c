@@ -169,10 +169,10 @@ static void skip_architecture_matches(void **state)
     check_nvidia("stylegan2", 16, true, "native");
 }
 
-static void skip_architecture_matches_on_clblast(void **state)
+static void skip_architecture_matches_as_on_a_gpu(void **state)
 {
     (void)state;
-    check_nvidia("stylegan2", 16, true, "clblast");
+    check_nvidia("stylegan2", 16, true, "gpu");
 }
 
 static void conditional_model_matches(void **state)
@@ -363,7 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(skip_architecture_matches),
-        cmocka_unit_test(skip_architecture_matches_on_clblast),
+        cmocka_unit_test(skip_architecture_matches_as_on_a_gpu),
         cmocka_unit_test(conditional_model_matches),
         cmocka_unit_test(residual_architecture_matches),
         cmocka_unit_test(full_size_models_fit_into_four_gibibytes),

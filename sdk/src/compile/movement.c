@@ -79,7 +79,7 @@ static void lower_indexed(lwi_lowering *l, int node)
     for (int d = axis + 1; d < table.rank; d++)
         inner *= table.dim[d];
     lwi_view view = new_view(l, node, LWI_PLAIN);
-    int64_t width = l->target.is_cpu ? inner : 1;
+    int64_t width = l->target.is_cpu && inner ? inner : 1;
     int64_t items = outer * (gather ? many : table.dim[axis]) * (inner / width);
     lwi_launch launch = embedded(l, "movement", gather ? "gather" : "scatter_add", items);
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));

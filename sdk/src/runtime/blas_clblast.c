@@ -1,5 +1,6 @@
 /* blas_clblast.c — the back end for GPUs: matrix products by CLBlast, convolutions by kernels of our own
  * (gpu_conv.c). On a CPU it is a check on the native one. */
+#include "runtime/clblast.h"
 #include "runtime/device.h"
 #include "runtime/gpu.h"
 
@@ -13,6 +14,7 @@ static lw_status run_product(void *context, void *queue, void *const *mem, const
     CLBlastTranspose tb = g->tb ? CLBlastTransposeYes : CLBlastTransposeNo;
     size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k, lda = g->ta ? m : k, ldb = g->tb ? k : n;
     CLBlastStatusCode code;
+    lwi_clblast_lock();
     if (g->batch == 1)
         code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, m, n, k, 1.0f, mem[0], offset[0], lda, mem[1],
                             offset[1], ldb, 0.0f, mem[2], offset[2], n, &q, NULL);
@@ -21,6 +23,7 @@ static lw_status run_product(void *context, void *queue, void *const *mem, const
             CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, m, n, k, 1.0f, mem[0], offset[0], lda,
                                        (size_t)g->stride_a, mem[1], offset[1], ldb, (size_t)g->stride_b, 0.0f,
                                        mem[2], offset[2], n, (size_t)g->stride_c, (size_t)g->batch, &q, NULL);
+    lwi_clblast_unlock();
     if (code == CLBlastSuccess)
         return LW_OK;
     return lw_fail(LW_DEVICE, "CLBlast could not multiply %zu x %zu by %zu x %zu: error %d", m, k, k, n,

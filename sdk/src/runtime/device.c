@@ -2,6 +2,7 @@
 #include "runtime/device.h"
 #include "latentwalk/program.h"
 #include "runtime/profile.h"
+#include "runtime/clblast.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,11 @@ static lw_status open_device(lw_device *device, const char *selector, const char
     if (!device->backend)
         return LW_INVALID;
     snprintf(device->info.blas, sizeof device->info.blas, "%s", device->backend->name);
+    if (device->none || device->backend != &lwi_clblast)
+        return LW_OK;
+    LW_TRY(lwi_clblast_load(device));
+    if (!device->target.is_cpu)
+        lwi_clblast_compile_ahead(device);
     return LW_OK;
 }
 
@@ -202,6 +208,7 @@ void lwi_device_release(lw_device *device)
 {
     if (!device || --device->references > 0)
         return;
+    lwi_clblast_wait(device);
     for (int i = 0; i < device->built_count; i++) {
         clReleaseProgram(device->built[i].program);
         lw_free(device->built[i].key);

@@ -5,6 +5,7 @@
 #include "compile/lowered.h"
 
 #include <CL/cl.h>
+#include <pthread.h>
 
 typedef struct lwi_built {
     char *key; /* options and source */
@@ -26,6 +27,8 @@ struct lw_device {
     lwi_built *built;      /* programs made of embedded files */
     int built_count;
     struct lwi_profile *profile; /* NULL: launches are not timed */
+    pthread_t compiler;    /* of CLBlast's kernels, where compiles_ahead */
+    bool compiles_ahead;
 };
 
 void lwi_device_retain(lw_device *device);
