@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "immediate.h"
+#include "runtime/native.h"
 
 static const lwi_target targets[] = {
     {true, 2, 16, 1, 0},        {true, 2, 8, 1, 0},
@@ -265,7 +266,10 @@ static void accumulate(const lwi_conv *c, const images *d, sum *to)
                     }
 }
 
-static void check_conv(int target, const lwi_conv *c, const finish *f)
+/* The way that the back end would choose. */
+enum { CHOSEN = -1 };
+
+static void check_conv_by(int target, int algorithm, const lwi_conv *c, const finish *f)
 {
     lwi_lowering *l = lowering[target];
     const lwi_backend *backend = target < NATIVE ? &lwi_native : &lwi_clblast;
@@ -281,7 +285,9 @@ static void check_conv(int target, const lwi_conv *c, const finish *f)
     const lwi_buffer x = immediate_buffer(l, to_x ? NULL : d.x, (size_t)d.count_x);
     const lwi_buffer w = immediate_buffer(l, to_w ? NULL : d.w, (size_t)d.count_w);
     const lwi_buffer y = immediate_buffer(l, to_x || to_w ? d.y : NULL, (size_t)d.count_y);
-    assert_int_equal(backend->conv(l, c, x, w, y, &o.epilogue), LW_OK);
+    assert_int_equal(algorithm == CHOSEN ? backend->conv(l, c, x, w, y, &o.epilogue)
+                                         : lwi_conv_by(l, (lwi_algorithm)algorithm, c, x, w, y, &o.epilogue),
+                     LW_OK);
     sum *expected = calloc((size_t)count, sizeof *expected);
     assert_non_null(expected);
     accumulate(c, &d, expected);
@@ -298,6 +304,18 @@ static void check_conv(int target, const lwi_conv *c, const finish *f)
     immediate_reset(l);
 }
 
+/* By every way that the back end has. */
+static void check_conv(int target, const lwi_conv *c, const finish *f)
+{
+    if (target >= NATIVE) {
+        check_conv_by(target, CHOSEN, c, f);
+        return;
+    }
+    for (int a = 0; a < LWI_ALGORITHMS; a++)
+        if (lwi_conv_can(lowering[target], (lwi_algorithm)a, c))
+            check_conv_by(target, a, c, f);
+}
+
 /* n, h, w, c, k, r, s, stride, padding; output sizes follow, with `extra` input rows that no window reaches
  */
 static const int conv_sizes[][9] = {
@@ -307,7 +325,11 @@ static const int conv_sizes[][9] = {
     {2, 7, 5, 20, 24, 1, 1, 1, 0},    {1, 10, 10, 6, 7, 5, 3, 3, 2},    {1, 7, 7, 4, 4, 1, 1, 2, 0},
     {2, 3, 3, 5, 4, 3, 3, 1, 3},      {1, 12, 12, 300, 20, 3, 3, 1, 1}, {1, 13, 1, 8, 70, 3, 1, 2, 0},
     {2, 6, 6, 9, 9, 2, 2, 3, 0},      {3, 4, 4, 2, 20, 4, 4, 1, 0},     {1, 15, 17, 14, 250, 3, 3, 1, 1},
-    {1, 17, 15, 250, 14, 3, 3, 1, 1}, {2, 16, 16, 8, 30, 3, 3, 1, 1},   {2, 16, 17, 30, 8, 3, 3, 1, 1}};
+    {1, 17, 15, 250, 14, 3, 3, 1, 1}, {2, 16, 16, 8, 30, 3, 3, 1, 1},   {2, 16, 17, 30, 8, 3, 3, 1, 1},
+    /* for Winograd: tiles that end outside, several blocks of channels and of tiles, every stride */
+    {3, 17, 11, 40, 70, 3, 3, 1, 1}, {1, 9, 9, 3, 33, 3, 3, 1, 0}, {2, 5, 6, 16, 130, 3, 3, 1, 2},
+    {1, 4, 5, 270, 20, 3, 3, 1, 1}, {2, 13, 10, 18, 20, 2, 2, 1, 0}, {1, 11, 14, 33, 17, 6, 6, 2, 2},
+    {1, 15, 15, 20, 40, 5, 5, 2, 0}, {1, 20, 19, 9, 8, 8, 8, 3, 3}, {30, 4, 4, 20, 5, 3, 3, 1, 1}};
 
 static lwi_conv conv_of(const int *v, lwi_conv_kind kind)
 {

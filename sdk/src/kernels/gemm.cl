@@ -8,25 +8,11 @@
  *
  * -D: VW vector width; ROWS rows of a register tile; TILES tiles of rows per work-item at most; PANELS panels
  * per work-item at most; DEPTH reduction steps that are gathered at once. */
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define vec JOIN(float, VW)
-#define loadv JOIN(vload, VW)
-#define storev JOIN(vstore, VW)
-#define PANEL (2 * VW)
+#include "tile.cl"
+
 #define MAX_ROWS (TILES * ROWS)
 #define ROW_PITCH (DEPTH + 16) /* `rows`: gathered [row][step]; the 16 take what gather writes too much */
 #define STEP_PITCH MAX_ROWS    /* `steps`: gathered [step][row], half as many steps at once */
-
-#if ROWS == 12
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#elif ROWS == 8
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#elif ROWS == 6
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#elif ROWS == 4
-#define EACH_ROW(X) X(0) X(1) X(2) X(3)
-#endif
 
 /* An image as a matrix of patches, and where the patches lie. */
 typedef struct patches {
@@ -88,86 +74,6 @@ static inline void gather(const patches *p, place at, int r, int rest, int count
             to += length, count -= length, rest += length;
         }
     }
-}
-
-/* sum [ROWS][PANEL] (+)= a b: a[i * row_pitch + k * step_pitch], b[k * b_pitch ..]. Where at most VW columns
- * count, only the first half of the panel. */
-static inline void tile(const float *a, const int row_pitch, const int step_pitch, __global const float *b,
-                        const long b_pitch, const int columns, const int depth, const bool first, float *sum)
-{
-#define DECLARE(i) vec c##i = (vec)(0), d##i = (vec)(0);
-#define LOAD(i) c##i = loadv(0, sum + (i)*PANEL), d##i = loadv(1, sum + (i)*PANEL);
-#define STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i), d##i = fma((vec)(a[(i)*row_pitch]), b1, d##i);
-#define HALF_STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i);
-#define STORE(i) storev(c##i, 0, sum + (i)*PANEL), storev(d##i, 1, sum + (i)*PANEL);
-    EACH_ROW(DECLARE)
-    if (!first) {
-        EACH_ROW(LOAD)
-    }
-    if (columns > VW) {
-        for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = loadv(0, b), b1 = loadv(1, b);
-            EACH_ROW(STEP)
-        }
-    } else {
-        for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = loadv(0, b);
-            EACH_ROW(HALF_STEP)
-        }
-    }
-    EACH_ROW(STORE)
-}
-
-typedef struct epilogue {
-    __global const float *scale, *bias, *residual;
-    int per_image, activation;
-    float slope, gain, clamp;
-} epilogue;
-
-static inline vec load_part(__global const float *from, int count)
-{
-    if (count >= VW)
-        return loadv(0, from);
-    float part[VW];
-    for (int i = 0; i < VW; i++)
-        part[i] = i < count ? from[i] : 0;
-    return loadv(0, part);
-}
-
-static inline void store_part(vec value, __global float *to, int count)
-{
-    if (count >= VW) {
-        storev(value, 0, to);
-        return;
-    }
-    float part[VW];
-    storev(value, 0, part);
-    for (int i = 0; i < count; i++)
-        to[i] = part[i];
-}
-
-/* y[at..] = epilogue(sum) for `count` channels from `channel` of image `image`. */
-static inline void finish(const epilogue *e, vec v, long image, int channels, int channel, int count, long at,
-                          __global float *y)
-{
-    if (e->scale)
-        v *= load_part(e->scale + (e->per_image ? image * channels : 0) + channel, count);
-    if (e->bias)
-        v += load_part(e->bias + channel, count);
-    if (e->residual)
-        v += load_part(e->residual + at, count);
-    if (e->activation == 1)
-        v = select(v, v * e->slope, v <= (vec)(0));
-    else if (e->activation == 2)
-        v = tanh(v);
-    else if (e->activation == 3)
-        v = (vec)(1) / ((vec)(1) + exp(-v));
-    v *= e->gain;
-    if (e->clamp > 0) { /* comparisons, not fmin: what is not a number stays visible */
-        v = select(v, (vec)(e->clamp), v > (vec)(e->clamp));
-        v = select(v, (vec)(-e->clamp), v < (vec)(-e->clamp));
-    }
-    store_part(v, y + at, count);
 }
 
 /* One phase of a strided transpose along one axis: the outputs first, first + stride, … each sum the same

@@ -39,8 +39,24 @@ void lwi_push_ints(lwi_launch *launch, const int64_t *value, int count);
 void lwi_push_buffers(lwi_launch *launch, lwi_buffer y, const lwi_epilogue *epilogue);
 void lwi_push_activation(lwi_launch *launch, const lwi_epilogue *epilogue);
 
+/* How a convolution can be done; not every way can do every one. */
+typedef enum lwi_algorithm {
+    LWI_DIRECT,  /* one blocked product */
+    LWI_BY_TAPS, /* a transpose: products with all taps, then their sums */
+    LWI_WINOGRAD,
+} lwi_algorithm;
+lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *conv);
+lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *conv, lwi_buffer x,
+                      lwi_buffer w, lwi_buffer y, const lwi_epilogue *epilogue);
 lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                           const lwi_epilogue *epilogue);
+
+/* Convolutions with fewer multiplications (winograd.cl): which it can do, an estimate of the work in vector
+ * operations, and the launches. Buffers as for lwi_native_conv. */
+bool lwi_winograd_can(const lwi_conv *conv);
+double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *conv);
+void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                       const lwi_epilogue *epilogue);
 
 static inline int64_t lwi_ceil_div(int64_t a, int64_t b)
 {

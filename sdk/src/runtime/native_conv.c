@@ -170,22 +170,44 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
     lwi_emit(l, &launch);
 }
 
-lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
-                          const lwi_epilogue *e)
+/* Vector operations of the blocked product. */
+static double direct_cost(const lwi_lowering *l, const lwi_conv *c)
+{
+    const bool transposed = c->kind == LWI_CONV_TRANSPOSE;
+    const double columns = (double)panel_floats(l, transposed ? c->c : c->k);
+    return 1.15 * c->n * c->oh * c->ow * c->r * c->s * (transposed ? c->k : c->c) * columns * 2 /
+           lwi_panel(l);
+}
+
+lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *c)
+{
+    if (lwi_winograd_can(c) && lwi_winograd_cost(l, c) < 0.85 * direct_cost(l, c))
+        return LWI_WINOGRAD;
+    return c->kind == LWI_CONV_TRANSPOSE && taps_are_cheaper(l, c) ? LWI_BY_TAPS : LWI_DIRECT;
+}
+
+lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *c, lwi_buffer x, lwi_buffer w,
+                      lwi_buffer y, const lwi_epilogue *e)
 {
     LW_TRY(check(c));
-    lwi_conv single = *c;
-    if (c->oh == 1 && c->ow == 1 && c->kind == LWI_CONV_TRANSPOSE) { /* no two windows: one phase per tap */
-        single.stride = c->r > c->s ? c->r : c->s;
-        c = &single;
-    }
-    if (c->kind == LWI_CONV_FORWARD)
-        forward(l, c, x, w, y, e);
-    else if (c->kind == LWI_CONV_TRANSPOSE && taps_are_cheaper(l, c))
+    if (algorithm == LWI_WINOGRAD)
+        lwi_winograd_emit(l, c, x, w, y, e);
+    else if (algorithm == LWI_BY_TAPS)
         return transpose_by_taps(l, c, x, w, y, e);
+    else if (c->kind == LWI_CONV_FORWARD)
+        forward(l, c, x, w, y, e);
     else if (c->kind == LWI_CONV_TRANSPOSE)
         transpose(l, c, x, w, y, e);
     else
         filter_gradient(l, c, x, w, y, e);
     return LW_OK;
+}
+
+lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                          const lwi_epilogue *e)
+{
+    lwi_conv single = *c;
+    if (c->oh == 1 && c->ow == 1 && c->kind == LWI_CONV_TRANSPOSE) /* no two windows: one phase per tap */
+        single.stride = c->r > c->s ? c->r : c->s;
+    return lwi_conv_by(l, lwi_choose_algorithm(l, &single), &single, x, w, y, e);
 }

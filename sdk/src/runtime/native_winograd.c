@@ -1,0 +1,126 @@
+/* native_winograd.c — convolutions by winograd.cl: which ones it can do, what they should cost, and how their
+ * work is cut into blocks. */
+#include "runtime/native.h"
+
+enum { TILE = 4, ROWS = 8, MOST_PANELS = 4 };
+
+/* Floats of private memory, which should stay in a core's second cache: points of `tiles` x `depth` inputs,
+ * and of sums of `tiles` x MOST_PANELS panels; both padded (see winograd.cl). */
+#define OPTIONS(vw, taps, points, tiles, depth)                                                           \
+    "-DVW=" #vw " -DROWS=8 -DR=" #taps " -DINPUTS=(" #points "*(" #tiles "*(" #depth "+16)+16)) -DSUMS=(" \
+    "4*" #points "*(" #tiles "*2*" #vw "+16))"
+
+typedef struct block {
+    int tiles, depth;
+    const char *options[2]; /* for filters of 2 and of 3 taps */
+} block;
+
+static const block wide = {16, 256, {OPTIONS(16, 2, 25, 16, 256), OPTIONS(16, 3, 36, 16, 256)}};
+static const block middle = {8, 128, {OPTIONS(8, 2, 25, 8, 128), OPTIONS(8, 3, 36, 8, 128)}};
+static const block narrow = {8, 64, {OPTIONS(4, 2, 25, 8, 64), OPTIONS(4, 3, 36, 8, 64)}};
+
+/* The convolution as the kernel sees it: `input` and `output` are images, whichever of x and y they are. */
+typedef struct view {
+    bool transposed;
+    int taps, points, planes, phases; /* of the dense convolutions that a strided one falls into */
+    int ih, iw, ic, oh, ow, oc;
+    int64_t tiles, panels, steps; /* tiles and panels of one phase */
+} view;
+
+static view view_of(const lwi_lowering *l, const lwi_conv *c)
+{
+    const bool transposed = c->kind == LWI_CONV_TRANSPOSE;
+    const int all = c->stride * c->stride, vw = lwi_panel(l) / 2;
+    view v = {.transposed = transposed,
+              .taps = (c->r + c->stride - 1) / c->stride,
+              .planes = transposed ? 1 : all,
+              .phases = transposed ? all : 1,
+              .ih = transposed ? c->oh : c->h,
+              .iw = transposed ? c->ow : c->w,
+              .ic = transposed ? c->k : c->c,
+              .oh = transposed ? c->h : c->oh,
+              .ow = transposed ? c->w : c->ow,
+              .oc = transposed ? c->c : c->k};
+    const int apart = transposed ? c->stride * TILE : TILE;
+    v.points = (TILE + v.taps - 1) * (TILE + v.taps - 1);
+    v.tiles = c->n * lwi_ceil_div(v.oh, apart) * lwi_ceil_div(v.ow, apart);
+    v.panels = lwi_ceil_div(v.oc, lwi_panel(l));
+    v.steps = v.planes * lwi_ceil_div(v.ic, vw) * vw;
+    return v;
+}
+
+bool lwi_winograd_can(const lwi_conv *c)
+{
+    const int taps = (c->r + c->stride - 1) / c->stride;
+    return c->kind != LWI_CONV_WEIGHT && c->r == c->s && (taps == 2 || taps == 3) && c->stride <= 4;
+}
+
+/* Fitted to measurements: vector operations, a transformed window or tile counted at 200, and a float of the
+ * transformed filter, which comes from far, at 1; again and again where it is larger than caches are. */
+double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
+{
+    const view v = view_of(l, c);
+    const double vw = lwi_panel(l) / 2.0, filter = (double)v.phases * v.points * v.steps * v.panels * 2 * vw;
+    const double rows = (double)lwi_ceil_div(v.tiles, ROWS) * ROWS, blocks = (double)v.tiles / wide.tiles;
+    const double windows = (double)v.tiles * v.phases * v.steps / vw * lwi_ceil_div(v.panels, MOST_PANELS);
+    const double tiles = (double)v.tiles * v.phases * lwi_ceil_div(v.oc, (int)vw);
+    return rows * filter / vw + 200 * (windows + tiles) +
+           filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
+}
+
+/* Blocks of the result: as large as fits, but several for every unit. */
+static void cut(const lwi_lowering *l, const view *v, const block *b, int64_t *tiles, int64_t *panels)
+{
+    const int units = lwi_lowering_target(l)->units;
+    *tiles = v->tiles < b->tiles ? lwi_ceil_div(v->tiles, ROWS) * ROWS : b->tiles;
+    *panels = v->panels < MOST_PANELS ? v->panels : MOST_PANELS;
+    while (*panels > 1 &&
+           lwi_ceil_div(v->tiles, *tiles) * lwi_ceil_div(v->panels, *panels) * v->phases < 4 * units)
+        *panels = (*panels + 1) / 2;
+}
+
+static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, const char *options, lwi_buffer w)
+{
+    const size_t filter = (size_t)(v->phases * v->points * v->panels * v->steps) * (size_t)lwi_panel(l);
+    const lwi_buffer u = lwi_scratch(l, filter);
+    lwi_launch launch = {
+        .source = lwi_source("winograd"),
+        .kernel = "pack_winograd",
+        .options = options,
+        .global = {(size_t)v->panels, (size_t)(v->steps / (lwi_panel(l) / 2)), (size_t)v->phases},
+        .local = {1, 1, 1}};
+    lwi_push(&launch, lwi_read(w));
+    lwi_push(&launch, lwi_write(u));
+    const int64_t size[] = {c->k, c->c, c->r, c->stride, c->padding, v->transposed};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_emit(l, &launch);
+    return u;
+}
+
+void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                       const lwi_epilogue *e)
+{
+    const view v = view_of(l, c);
+    const block *b = lwi_panel(l) == 32 ? &wide : lwi_panel(l) == 16 ? &middle : &narrow;
+    const char *options = b->options[v.taps - 2];
+    const lwi_buffer u = pack(l, c, &v, options, w);
+    const int64_t depth = v.steps < b->depth ? v.steps : b->depth;
+    int64_t tiles, panels;
+    cut(l, &v, b, &tiles, &panels);
+    lwi_launch launch = {.source = lwi_source("winograd"),
+                         .kernel = "winograd",
+                         .options = options,
+                         .global = {(size_t)lwi_ceil_div(v.tiles, tiles),
+                                    (size_t)lwi_ceil_div(v.panels, panels), (size_t)v.phases},
+                         .local = {1, 1, 1},
+                         .flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s};
+    lwi_push(&launch, lwi_read(v.transposed ? y : x));
+    lwi_push(&launch, lwi_read(u));
+    lwi_push_buffers(&launch, v.transposed ? x : y, e);
+    const int64_t size[] = {
+        c->n, v.ih, v.iw,         v.ic,  c->stride, c->padding, v.oh,
+        v.ow, v.oc, v.transposed, tiles, panels,    depth,      e ? e->scale_per_image : 0};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_push_activation(&launch, e);
+    lwi_emit(l, &launch);
+}
