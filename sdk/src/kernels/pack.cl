@@ -2,12 +2,8 @@
  *
  * A panel is PANEL columns of the right operand, stored step by step: [step][PANEL], zero beyond the last
  * column. Most of this is transposition, done in blocks of VW x VW in registers. -D: VW. */
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define vec JOIN(float, VW)
-#define loadv JOIN(vload, VW)
-#define storev JOIN(vstore, VW)
-#define PANEL (2 * VW)
+#include "tile.cl"
+
 #define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 
 /* One round of a perfect shuffle of rows: after log2(VW) rounds, rows and columns have changed places. */
@@ -41,28 +37,6 @@ static inline void transpose(vec *row)
         for (int i = 0; i < VW; i++)
             row[i] = next[i];
     }
-}
-
-static inline vec load_part(__global const float *from, int count)
-{
-    if (count >= VW)
-        return loadv(0, from);
-    float part[VW];
-    for (int i = 0; i < VW; i++)
-        part[i] = i < count ? from[i] : 0;
-    return loadv(0, part);
-}
-
-static inline void store_part(vec value, __global float *to, int count)
-{
-    if (count >= VW) {
-        storev(value, 0, to);
-        return;
-    }
-    float part[VW];
-    storev(value, 0, part);
-    for (int i = 0; i < count; i++)
-        to[i] = part[i];
 }
 
 /* Loads `rows` x `columns` (at most VW each) of a matrix, zeros beyond them, and transposes. */
@@ -148,27 +122,6 @@ FIXED pack_phases(__global const float *w, __global float *to, int k, int c, int
     }
 }
 
-static float finish(float v, __global const float *scale, __global const float *bias,
-                    __global const float *residual, long scale_at, long channel, long at, int activation,
-                    float slope, float gain, float clamp_at)
-{
-    v = scale ? v * scale[scale_at] : v;
-    v = bias ? v + bias[channel] : v;
-    v = residual ? v + residual[at] : v;
-    if (activation == 1)
-        v = v > 0 ? v : v * slope;
-    else if (activation == 2)
-        v = tanh(v);
-    else if (activation == 3)
-        v = 1 / (1 + exp(-v));
-    v *= gain;
-    if (clamp_at > 0) {
-        v = v > clamp_at ? clamp_at : v;
-        v = v < -clamp_at ? -clamp_at : v;
-    }
-    return v;
-}
-
 /* y[batch][i] = epilogue(sum of splits of part[batch][split][i]), i < count. y: rows of `channels`; `image`
  * floats per image. Global: blocks of `block` floats, batch. */
 FIXED sum_splits(__global const float *part, __global float *y, __global const float *scale,
@@ -185,7 +138,7 @@ FIXED sum_splits(__global const float *part, __global float *y, __global const f
         for (int j = 0; j < splits; j++)
             v += part[(long)j * count + i];
         const int channel = i % channels;
-        y[i] = finish(v, scale, bias, residual, (per_image ? (long)(i / image) * channels : 0) + channel,
+        y[i] = finish_one(v, scale, bias, residual, (per_image ? (long)(i / image) * channels : 0) + channel,
                       channel, i, activation, slope, gain, clamp_at);
     }
 }
@@ -215,7 +168,7 @@ FIXED sum_filter(__global const float *part, __global float *w, __global const f
     for (int i = 0; i < rows; i++) {
         const long at = (long)(row + i) * steps + first;
         for (int j = 0; j < count && !plain; j++)
-            sums[i * VW + j] = finish(sums[i * VW + j], scale, bias, residual, (first + j) % s,
+            sums[i * VW + j] = finish_one(sums[i * VW + j], scale, bias, residual, (first + j) % s,
                                       (first + j) % s, at + j, activation, slope, gain, clamp_at);
         store_part(loadv(i, sums), w + at, count);
     }
@@ -248,7 +201,7 @@ FIXED sum_taps(__global const float *taps, __global float *x, __global const flo
             for (int j = 0; j < count; j++) {
                 const int channel = first + j;
                 const long at = (((long)image * h + row) * w + column) * c + channel;
-                x[at] = finish(sum[j], scale, bias, residual, (per_image ? (long)image * c : 0) + channel,
+                x[at] = finish_one(sum[j], scale, bias, residual, (per_image ? (long)image * c : 0) + channel,
                                channel, at, activation, slope, gain, clamp_at);
             }
         }

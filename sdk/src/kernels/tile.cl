@@ -1,6 +1,6 @@
-/* tile.cl — what gemm.cl and winograd.cl share: the register tile of a product, and the epilogue.
+/* tile.cl — what the dense kernels share: vectors, the register tile of a product, and the epilogue.
  *
- * -D: VW vector width; ROWS rows of a register tile, which is ROWS x 2 vectors. */
+ * -D: VW vector width; ROWS rows of a register tile, which is ROWS x 2 vectors (none without it). */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define vec JOIN(float, VW)
@@ -8,6 +8,7 @@
 #define storev JOIN(vstore, VW)
 #define PANEL (2 * VW)
 
+#ifdef ROWS
 #if ROWS == 12
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #elif ROWS == 8
@@ -45,6 +46,7 @@ static inline void tile(const float *a, const int row_pitch, const int step_pitc
     }
     EACH_ROW(STORE)
 }
+#endif
 
 typedef struct epilogue {
     __global const float *scale, *bias, *residual;
@@ -96,4 +98,26 @@ static inline void finish(const epilogue *e, vec v, long image, int channels, in
         v = select(v, (vec)(-e->clamp), v < (vec)(-e->clamp));
     }
     store_part(v, y + at, count);
+}
+
+/* The same for one value; `scale_at` is where its scale lies. */
+static inline float finish_one(float v, __global const float *scale, __global const float *bias,
+                    __global const float *residual, long scale_at, long channel, long at, int activation,
+                    float slope, float gain, float clamp_at)
+{
+    v = scale ? v * scale[scale_at] : v;
+    v = bias ? v + bias[channel] : v;
+    v = residual ? v + residual[at] : v;
+    if (activation == 1)
+        v = v > 0 ? v : v * slope;
+    else if (activation == 2)
+        v = tanh(v);
+    else if (activation == 3)
+        v = 1 / (1 + exp(-v));
+    v *= gain;
+    if (clamp_at > 0) {
+        v = v > clamp_at ? clamp_at : v;
+        v = v < -clamp_at ? -clamp_at : v;
+    }
+    return v;
 }

@@ -94,6 +94,13 @@ static inline int origin_of(int transposed, int at, int stride, int padding)
     return transposed ? (at + padding) / stride - (R - 1) : at - padding;
 }
 
+/* Whether the dense filter lacks a tap there: its first in a transpose, its last otherwise. A polynomial
+ * without that term is zero at the first point (0), or at the last (infinity). */
+static inline bool lacks_tap(int transposed, int at, int stride, int padding, int r)
+{
+    return tap_of(transposed, at, transposed ? 0 : R - 1, stride, padding) >= r;
+}
+
 /* u [phase][point][panel][step][PANEL] from w [k][c][r][r]: a step is a channel of a plane, the channels
  * filled up to whole vectors; the columns are k, or c for the transpose. Global: panels, vectors of steps,
  * phases. */
@@ -217,7 +224,7 @@ static inline void transform_sums(const float *m, int pitch, vec *y)
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd(__global const float *x, __global const float *u, __global float *y, __global const float *scale,
          __global const float *bias, __global const float *residual, int images, int ih, int iw, int ic,
-         int stride, int padding, int oh, int ow, int oc, int transposed, int block_tiles, int block_panels,
+         int r, int stride, int padding, int oh, int ow, int oc, int transposed, int block_tiles, int block_panels,
          int depth, int per_image, int activation, float slope, float gain, float clamp)
 {
     float v[INPUTS], sums[SUMS];
@@ -254,8 +261,18 @@ winograd(__global const float *x, __global const float *u, __global float *y, __
                                      points_pitch);
             }
         }
+        const int plane = k / channels, zero = transposed ? 0 : W - 1;
+        const bool alone = plane == (k + count - 1) / channels;
+        const int of_y = transposed ? first_y : plane / step_in, of_x = transposed ? first_x : plane % step_in;
+        const bool lacks_y = alone && lacks_tap(transposed, of_y, stride, padding, r);
+        const bool lacks_x = alone && lacks_tap(transposed, of_x, stride, padding, r);
         for (int p = 0; p < POINTS; p++)
             for (int j = 0; j < panel_count; j++) {
+                if ((lacks_y && p / W == zero) || (lacks_x && p % W == zero)) {
+                    for (int i = 0; k == 0 && i < tiles * PANEL; i += VW)
+                        storev((vec)(0), 0, sums + (j * POINTS + p) * sums_pitch + i);
+                    continue;
+                }
                 __global const float *b = u + (((long)p * panels + panel0 + j) * steps + k) * PANEL;
                 for (int t = 0; t < tiles; t += ROWS)
                     tile(v + p * points_pitch + t * pitch, pitch, 1, b, PANEL, oc - (panel0 + j) * PANEL, count, k == 0,

@@ -41,8 +41,9 @@ void lwi_push_activation(lwi_launch *launch, const lwi_epilogue *epilogue);
 
 /* How a convolution can be done; not every way can do every one. */
 typedef enum lwi_algorithm {
-    LWI_DIRECT,  /* one blocked product */
-    LWI_BY_TAPS, /* a transpose: products with all taps, then their sums */
+    LWI_DIRECT,      /* one blocked product */
+    LWI_BY_TAPS,     /* a transpose: products with all taps, then their sums */
+    LWI_FEW_COLUMNS, /* 1 x 1 to a few channels: dot products */
     LWI_WINOGRAD,
 } lwi_algorithm;
 lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *conv);
@@ -53,6 +54,7 @@ lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, l
 
 /* Convolutions with fewer multiplications (winograd.cl): which it can do, an estimate of the work in vector
  * operations, and the launches. Buffers as for lwi_native_conv. */
+bool lwi_few_columns_can(const lwi_conv *conv);
 bool lwi_winograd_can(const lwi_conv *conv);
 double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *conv);
 void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,

@@ -85,6 +85,30 @@ static void forward(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer
     lwi_dense_emit(l, &d, e);
 }
 
+/* The pixels of x times the filters, few as they are, just as both lie. */
+static void few_columns(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                        const lwi_epilogue *e)
+{
+    const int64_t rows = (int64_t)c->n * c->h * c->w, block = 256;
+    lwi_launch launch = lwi_pack_launch(l, "few_columns");
+    launch.source = lwi_source("few");
+    launch.global[0] = (size_t)lwi_ceil_div(rows, block);
+    launch.flops = flops(c);
+    lwi_push(&launch, lwi_read(x));
+    lwi_push(&launch, lwi_read(w));
+    lwi_push_buffers(&launch, y, e);
+    const int64_t size[] = {rows, c->c, c->k, (int64_t)c->h * c->w, block, e ? e->scale_per_image : 0};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_push_activation(&launch, e);
+    lwi_emit(l, &launch);
+}
+
+bool lwi_few_columns_can(const lwi_conv *c)
+{
+    return c->kind == LWI_CONV_FORWARD && c->r == 1 && c->s == 1 && c->stride == 1 && c->padding == 0 &&
+           c->k <= 4;
+}
+
 /* Multiplies each pixel of y with all filters, then sums the taps that meet in each pixel of x. */
 static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w,
                                    lwi_buffer y, const lwi_epilogue *e)
@@ -183,6 +207,8 @@ lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *c)
 {
     if (lwi_winograd_can(c) && lwi_winograd_cost(l, c) < 0.85 * direct_cost(l, c))
         return LWI_WINOGRAD;
+    if (lwi_few_columns_can(c))
+        return LWI_FEW_COLUMNS;
     return c->kind == LWI_CONV_TRANSPOSE && taps_are_cheaper(l, c) ? LWI_BY_TAPS : LWI_DIRECT;
 }
 
@@ -192,6 +218,8 @@ lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *
     LW_TRY(check(c));
     if (algorithm == LWI_WINOGRAD)
         lwi_winograd_emit(l, c, x, w, y, e);
+    else if (algorithm == LWI_FEW_COLUMNS)
+        few_columns(l, c, x, w, y, e);
     else if (algorithm == LWI_BY_TAPS)
         return transpose_by_taps(l, c, x, w, y, e);
     else if (c->kind == LWI_CONV_FORWARD)

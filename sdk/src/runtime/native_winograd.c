@@ -64,7 +64,10 @@ double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
     const double rows = (double)lwi_ceil_div(v.tiles, ROWS) * ROWS, blocks = (double)v.tiles / wide.tiles;
     const double windows = (double)v.tiles * v.phases * v.steps / vw * lwi_ceil_div(v.panels, MOST_PANELS);
     const double tiles = (double)v.tiles * v.phases * lwi_ceil_div(v.oc, (int)vw);
-    return rows * filter / vw + 200 * (windows + tiles) +
+    /* Of the phases or planes along an axis, `short_ones` lack a tap, and so one of their points. */
+    const double width = TILE + v.taps - 1, short_ones = (c->stride - c->r % c->stride) % c->stride;
+    const double kept = 1 - short_ones / (c->stride * width);
+    return rows * filter * kept * kept / vw + 200 * (windows + tiles) +
            filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
 }
 
@@ -104,7 +107,9 @@ void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buf
     const block *b = lwi_panel(l) == 32 ? &wide : lwi_panel(l) == 16 ? &middle : &narrow;
     const char *options = b->options[v.taps - 2];
     const lwi_buffer u = pack(l, c, &v, options, w);
-    const int64_t depth = v.steps < b->depth ? v.steps : b->depth;
+    /* Products with points that vanish in one plane are left out where planes are not mixed. */
+    const int64_t plane = c->r % c->stride ? v.steps / v.planes : v.steps;
+    const int64_t depth = plane < b->depth ? plane : b->depth;
     int64_t tiles, panels;
     cut(l, &v, b, &tiles, &panels);
     lwi_launch launch = {.source = lwi_source("winograd"),
@@ -117,9 +122,9 @@ void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buf
     lwi_push(&launch, lwi_read(v.transposed ? y : x));
     lwi_push(&launch, lwi_read(u));
     lwi_push_buffers(&launch, v.transposed ? x : y, e);
-    const int64_t size[] = {
-        c->n, v.ih, v.iw,         v.ic,  c->stride, c->padding, v.oh,
-        v.ow, v.oc, v.transposed, tiles, panels,    depth,      e ? e->scale_per_image : 0};
+    const int64_t size[] = {c->n,         v.ih,       v.iw,   v.ic,  c->r,
+                            c->stride,    c->padding, v.oh,   v.ow,  v.oc,
+                            v.transposed, tiles,      panels, depth, e ? e->scale_per_image : 0};
     lwi_push_ints(&launch, size, sizeof size / sizeof *size);
     lwi_push_activation(&launch, e);
     lwi_emit(l, &launch);
