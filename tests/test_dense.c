@@ -312,24 +312,44 @@ static void check_conv(int target, const lwi_conv *c, const finish *f)
         return;
     }
     for (int a = 0; a < LWI_ALGORITHMS; a++)
-        if (lwi_conv_can(lowering[target], (lwi_algorithm)a, c))
+        if (lwi_conv_can((lwi_algorithm)a, c))
             check_conv_by(target, a, c, f);
 }
 
 /* n, h, w, c, k, r, s, stride, padding; output sizes follow, with `extra` input rows that no window reaches
  */
 static const int conv_sizes[][9] = {
-    {1, 1, 1, 1, 1, 1, 1, 1, 0},      {2, 5, 7, 3, 5, 3, 3, 1, 1},      {1, 8, 8, 16, 33, 3, 3, 1, 1},
-    {2, 9, 6, 17, 3, 3, 3, 2, 1},     {3, 8, 8, 3, 64, 4, 4, 2, 1},     {2, 8, 8, 64, 3, 4, 4, 2, 1},
-    {5, 4, 4, 40, 1, 4, 4, 1, 0},     {2, 4, 4, 50, 12, 4, 4, 1, 0},    {1, 6, 6, 100, 35, 5, 5, 1, 2},
-    {2, 7, 5, 20, 24, 1, 1, 1, 0},    {1, 10, 10, 6, 7, 5, 3, 3, 2},    {1, 7, 7, 4, 4, 1, 1, 2, 0},
-    {2, 3, 3, 5, 4, 3, 3, 1, 3},      {1, 12, 12, 300, 20, 3, 3, 1, 1}, {1, 13, 1, 8, 70, 3, 1, 2, 0},
-    {2, 6, 6, 9, 9, 2, 2, 3, 0},      {3, 4, 4, 2, 20, 4, 4, 1, 0},     {1, 15, 17, 14, 250, 3, 3, 1, 1},
-    {1, 17, 15, 250, 14, 3, 3, 1, 1}, {2, 16, 16, 8, 30, 3, 3, 1, 1},   {2, 16, 17, 30, 8, 3, 3, 1, 1},
+    {1, 1, 1, 1, 1, 1, 1, 1, 0},
+    {2, 5, 7, 3, 5, 3, 3, 1, 1},
+    {1, 8, 8, 16, 33, 3, 3, 1, 1},
+    {2, 9, 6, 17, 3, 3, 3, 2, 1},
+    {3, 8, 8, 3, 64, 4, 4, 2, 1},
+    {2, 8, 8, 64, 3, 4, 4, 2, 1},
+    {5, 4, 4, 40, 1, 4, 4, 1, 0},
+    {2, 4, 4, 50, 12, 4, 4, 1, 0},
+    {1, 6, 6, 100, 35, 5, 5, 1, 2},
+    {2, 7, 5, 20, 24, 1, 1, 1, 0},
+    {1, 10, 10, 6, 7, 5, 3, 3, 2},
+    {1, 7, 7, 4, 4, 1, 1, 2, 0},
+    {2, 3, 3, 5, 4, 3, 3, 1, 3},
+    {1, 12, 12, 300, 20, 3, 3, 1, 1},
+    {1, 13, 1, 8, 70, 3, 1, 2, 0},
+    {2, 6, 6, 9, 9, 2, 2, 3, 0},
+    {3, 4, 4, 2, 20, 4, 4, 1, 0},
+    {1, 15, 17, 14, 250, 3, 3, 1, 1},
+    {1, 17, 15, 250, 14, 3, 3, 1, 1},
+    {2, 16, 16, 8, 30, 3, 3, 1, 1},
+    {2, 16, 17, 30, 8, 3, 3, 1, 1},
     /* for Winograd: tiles that end outside, several blocks of channels and of tiles, every stride */
-    {3, 17, 11, 40, 70, 3, 3, 1, 1}, {1, 9, 9, 3, 33, 3, 3, 1, 0}, {2, 5, 6, 16, 130, 3, 3, 1, 2},
-    {1, 4, 5, 270, 20, 3, 3, 1, 1}, {2, 13, 10, 18, 20, 2, 2, 1, 0}, {1, 11, 14, 33, 17, 6, 6, 2, 2},
-    {1, 15, 15, 20, 40, 5, 5, 2, 0}, {1, 20, 19, 9, 8, 8, 8, 3, 3}, {30, 4, 4, 20, 5, 3, 3, 1, 1}};
+    {3, 17, 11, 40, 70, 3, 3, 1, 1},
+    {1, 9, 9, 3, 33, 3, 3, 1, 0},
+    {2, 5, 6, 16, 130, 3, 3, 1, 2},
+    {1, 4, 5, 270, 20, 3, 3, 1, 1},
+    {2, 13, 10, 18, 20, 2, 2, 1, 0},
+    {1, 11, 14, 33, 17, 6, 6, 2, 2},
+    {1, 15, 15, 20, 40, 5, 5, 2, 0},
+    {1, 20, 19, 9, 8, 8, 8, 3, 3},
+    {30, 4, 4, 20, 5, 3, 3, 1, 1}};
 
 static lwi_conv conv_of(const int *v, lwi_conv_kind kind)
 {
@@ -408,16 +428,19 @@ static void gpu_tiles_one_by_one(void **state)
 
 static void check_finishes(int first, int end, int kinds)
 {
-    static const int shape[] = {2, 6, 6, 20, 37, 3, 3, 1, 1}, tall[] = {1, 4, 4, 200, 3, 4, 4, 1, 0};
+    static const int sizes[][9] = {{2, 6, 6, 20, 37, 3, 3, 1, 1},
+                                   {1, 4, 4, 200, 3, 4, 4, 1, 0},
+                                   {2, 8, 10, 20, 18, 4, 4, 2, 1},
+                                   {2, 17, 9, 37, 3, 1, 1, 1, 0}};
     for (size_t i = 0; i < sizeof finishes / sizeof *finishes; i++)
         for (int t = first; t < end; t++)
             for (int kind = 0; kind < kinds; kind++) {
                 finish f = finishes[i];
                 f.per_image = f.per_image && kind != LWI_CONV_WEIGHT;
-                lwi_conv c = conv_of(shape, (lwi_conv_kind)kind);
-                check_conv(t, &c, &f);
-                c = conv_of(tall, (lwi_conv_kind)kind);
-                check_conv(t, &c, &f);
+                for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+                    const lwi_conv c = conv_of(sizes[j], (lwi_conv_kind)kind);
+                    check_conv(t, &c, &f);
+                }
             }
 }
 

@@ -44,20 +44,20 @@ typedef enum lwi_algorithm {
     LWI_DIRECT,      /* one blocked product */
     LWI_BY_TAPS,     /* a transpose: products with all taps, then their sums */
     LWI_FEW_COLUMNS, /* 1 x 1 to a few channels: dot products */
-    LWI_WINOGRAD,
+    LWI_WINOGRAD,    /* fewer multiplications */
+    LWI_ALGORITHMS
 } lwi_algorithm;
-lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *conv);
+const char *lwi_algorithm_name(lwi_algorithm algorithm);
+bool lwi_conv_can(lwi_algorithm algorithm, const lwi_conv *conv);
+double lwi_conv_cost(const lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *conv); /* an estimate */
+lwi_algorithm lwi_cheapest(const lwi_lowering *l, const lwi_conv *conv); /* by that estimate */
 lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *conv, lwi_buffer x,
                       lwi_buffer w, lwi_buffer y, const lwi_epilogue *epilogue);
 lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                           const lwi_epilogue *epilogue);
-
-/* Convolutions with fewer multiplications (winograd.cl): which it can do, an estimate of the work in vector
- * operations, and the launches. Buffers as for lwi_native_conv. */
-bool lwi_few_columns_can(const lwi_conv *conv);
 bool lwi_winograd_can(const lwi_conv *conv);
 double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *conv);
-void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+lw_status lwi_winograd(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                        const lwi_epilogue *epilogue);
 
 static inline int64_t lwi_ceil_div(int64_t a, int64_t b)

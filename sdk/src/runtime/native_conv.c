@@ -86,8 +86,8 @@ static void forward(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer
 }
 
 /* The pixels of x times the filters, few as they are, just as both lie. */
-static void few_columns(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
-                        const lwi_epilogue *e)
+static lw_status few_columns(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                             const lwi_epilogue *e)
 {
     const int64_t rows = (int64_t)c->n * c->h * c->w, block = 256;
     lwi_launch launch = lwi_pack_launch(l, "few_columns");
@@ -101,12 +101,7 @@ static void few_columns(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_bu
     lwi_push_ints(&launch, size, sizeof size / sizeof *size);
     lwi_push_activation(&launch, e);
     lwi_emit(l, &launch);
-}
-
-bool lwi_few_columns_can(const lwi_conv *c)
-{
-    return c->kind == LWI_CONV_FORWARD && c->r == 1 && c->s == 1 && c->stride == 1 && c->padding == 0 &&
-           c->k <= 4;
+    return LW_OK;
 }
 
 /* Multiplies each pixel of y with all filters, then sums the taps that meet in each pixel of x. */
@@ -127,17 +122,6 @@ static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffe
     lwi_push_activation(&launch, e);
     lwi_emit(l, &launch);
     return LW_OK;
-}
-
-/* With few channels most of a panel is empty: then the products of all pixels with all taps are cheaper,
- * unless they take too much memory. */
-static bool taps_are_cheaper(const lwi_lowering *l, const lwi_conv *c)
-{
-    const int64_t down = lwi_ceil_div(c->h, c->stride), across = lwi_ceil_div(c->w, c->stride);
-    const int64_t columns = (int64_t)c->c * c->r * c->s, pixels = (int64_t)c->oh * c->ow;
-    const int64_t by_phase = down * across * c->r * c->s * panel_floats(l, c->c);
-    return columns <= INT_MAX / 4 && c->n * pixels * columns <= INT64_C(1) << 24 &&
-           by_phase >= 3 * pixels * panel_floats(l, columns);
 }
 
 static void transpose(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
@@ -194,35 +178,10 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
     lwi_emit(l, &launch);
 }
 
-/* Vector operations of the blocked product. */
-static double direct_cost(const lwi_lowering *l, const lwi_conv *c)
+static lw_status direct(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                        const lwi_epilogue *e)
 {
-    const bool transposed = c->kind == LWI_CONV_TRANSPOSE;
-    const double columns = (double)panel_floats(l, transposed ? c->c : c->k);
-    return 1.15 * c->n * c->oh * c->ow * c->r * c->s * (transposed ? c->k : c->c) * columns * 2 /
-           lwi_panel(l);
-}
-
-lwi_algorithm lwi_choose_algorithm(const lwi_lowering *l, const lwi_conv *c)
-{
-    if (lwi_winograd_can(c) && lwi_winograd_cost(l, c) < 0.85 * direct_cost(l, c))
-        return LWI_WINOGRAD;
-    if (lwi_few_columns_can(c))
-        return LWI_FEW_COLUMNS;
-    return c->kind == LWI_CONV_TRANSPOSE && taps_are_cheaper(l, c) ? LWI_BY_TAPS : LWI_DIRECT;
-}
-
-lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *c, lwi_buffer x, lwi_buffer w,
-                      lwi_buffer y, const lwi_epilogue *e)
-{
-    LW_TRY(check(c));
-    if (algorithm == LWI_WINOGRAD)
-        lwi_winograd_emit(l, c, x, w, y, e);
-    else if (algorithm == LWI_FEW_COLUMNS)
-        few_columns(l, c, x, w, y, e);
-    else if (algorithm == LWI_BY_TAPS)
-        return transpose_by_taps(l, c, x, w, y, e);
-    else if (c->kind == LWI_CONV_FORWARD)
+    if (c->kind == LWI_CONV_FORWARD)
         forward(l, c, x, w, y, e);
     else if (c->kind == LWI_CONV_TRANSPOSE)
         transpose(l, c, x, w, y, e);
@@ -231,11 +190,99 @@ lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *
     return LW_OK;
 }
 
+/* --- which way -------------------------------------------------------------------------------------- */
+
+static bool always(const lwi_conv *c)
+{
+    (void)c;
+    return true;
+}
+
+static double direct_cost(const lwi_lowering *l, const lwi_conv *c)
+{
+    const bool transposed = c->kind == LWI_CONV_TRANSPOSE;
+    const double columns = (double)panel_floats(l, transposed ? c->c : c->k);
+    return 1.15 * c->n * c->oh * c->ow * c->r * c->s * (transposed ? c->k : c->c) * columns * 2 /
+           lwi_panel(l);
+}
+
+/* Unless the products take too much memory. */
+static bool taps_can(const lwi_conv *c)
+{
+    const int64_t columns = (int64_t)c->c * c->r * c->s, pixels = (int64_t)c->oh * c->ow;
+    return c->kind == LWI_CONV_TRANSPOSE && columns <= INT_MAX / 4 &&
+           c->n * pixels * columns <= INT64_C(1) << 24;
+}
+
+/* Pays where few channels leave most of a panel empty: the sum costs twice the product. */
+static double taps_cost(const lwi_lowering *l, const lwi_conv *c)
+{
+    const double columns = (double)panel_floats(l, (int64_t)c->c * c->r * c->s);
+    return 3 * 1.15 * c->n * c->oh * c->ow * c->k * columns * 2 / lwi_panel(l);
+}
+
+static bool few_columns_can(const lwi_conv *c)
+{
+    return c->kind == LWI_CONV_FORWARD && c->r == 1 && c->s == 1 && c->stride == 1 && c->padding == 0 &&
+           c->k <= 4;
+}
+
+static double few_columns_cost(const lwi_lowering *l, const lwi_conv *c)
+{
+    return (double)c->n * c->h * c->w * (c->k + 1) * (2.0 * c->c / lwi_panel(l) + 8);
+}
+
+/* What each costs is a rough estimate in vector operations. */
+static const struct algorithm {
+    const char *name;
+    bool (*can)(const lwi_conv *);
+    double (*cost)(const lwi_lowering *, const lwi_conv *);
+    lw_status (*emit)(lwi_lowering *, const lwi_conv *, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                      const lwi_epilogue *);
+} algorithms[LWI_ALGORITHMS] = {
+    [LWI_DIRECT] = {"direct", always, direct_cost, direct},
+    [LWI_BY_TAPS] = {"by-taps", taps_can, taps_cost, transpose_by_taps},
+    [LWI_FEW_COLUMNS] = {"few-columns", few_columns_can, few_columns_cost, few_columns},
+    [LWI_WINOGRAD] = {"winograd", lwi_winograd_can, lwi_winograd_cost, lwi_winograd},
+};
+
+const char *lwi_algorithm_name(lwi_algorithm algorithm)
+{
+    return algorithms[algorithm].name;
+}
+
+bool lwi_conv_can(lwi_algorithm algorithm, const lwi_conv *c)
+{
+    return algorithms[algorithm].can(c);
+}
+
+double lwi_conv_cost(const lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *c)
+{
+    return algorithms[algorithm].cost(l, c);
+}
+
+lwi_algorithm lwi_cheapest(const lwi_lowering *l, const lwi_conv *c)
+{
+    lwi_algorithm best = LWI_DIRECT;
+    for (int a = 0; a < LWI_ALGORITHMS; a++)
+        if (algorithms[a].can(c) && algorithms[a].cost(l, c) < algorithms[best].cost(l, c))
+            best = (lwi_algorithm)a;
+    return best;
+}
+
+lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *c, lwi_buffer x, lwi_buffer w,
+                      lwi_buffer y, const lwi_epilogue *e)
+{
+    LW_TRY(check(c));
+    return algorithms[algorithm].emit(l, c, x, w, y, e);
+}
+
 lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                           const lwi_epilogue *e)
 {
     lwi_conv single = *c;
     if (c->oh == 1 && c->ow == 1 && c->kind == LWI_CONV_TRANSPOSE) /* no two windows: one phase per tap */
         single.stride = c->r > c->s ? c->r : c->s;
-    return lwi_conv_by(l, lwi_choose_algorithm(l, &single), &single, x, w, y, e);
+    LW_TRY(check(&single));
+    return lwi_conv_by(l, lwi_cheapest(l, &single), &single, x, w, y, e);
 }

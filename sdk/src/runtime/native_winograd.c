@@ -68,7 +68,7 @@ double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
     const double width = TILE + v.taps - 1, short_ones = (c->stride - c->r % c->stride) % c->stride;
     const double kept = 1 - short_ones / (c->stride * width);
     return rows * filter * kept * kept / vw + 200 * (windows + tiles) +
-           filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
+           kept * kept * filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
 }
 
 /* Blocks of the result: as large as fits, but several for every unit. */
@@ -100,7 +100,7 @@ static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, const 
     return u;
 }
 
-void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+lw_status lwi_winograd(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                        const lwi_epilogue *e)
 {
     const view v = view_of(l, c);
@@ -128,4 +128,5 @@ void lwi_winograd_emit(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buf
     lwi_push_ints(&launch, size, sizeof size / sizeof *size);
     lwi_push_activation(&launch, e);
     lwi_emit(l, &launch);
+    return LW_OK;
 }
