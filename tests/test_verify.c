@@ -114,6 +114,32 @@ static void a_mean_beside_the_network_and_mixed_styles_pass(void **state)
     check_official("stylegan2_rosinality", "--weights model.pt", "8 of 8 compared");
 }
 
+/* Without ../shared: every architecture against the independent numbers of tests/fixtures. */
+static void every_architecture_agrees_with_numbers_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *summary;
+    } rows[] = {{"biggan", "6 of 6 compared"},
+                {"biggan-deep", "4 of 4 compared"},
+                {"dcgan", "2 of 2 compared"},
+                {"pggan-genforce", "4 of 4 compared"},
+                {"pggan-zoo", "4 of 4 compared"},
+                {"sngan", "4 of 4 compared"},
+                {"stylegan", "5 of 5 compared"},
+                {"stylegan2", "11 of 11 compared"},
+                {"stylegan2-orig", "11 of 11 compared"},
+                {"wgan-gp", "3 of 3 compared"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char arguments[1024];
+        snprintf(arguments, sizeof arguments, "verify --fixture " LW_SOURCE_DIR "/tests/fixtures/%s",
+                 rows[i].name);
+        program_expect(arguments, 0, rows[i].summary);
+    }
+    program_expect("verify --blas clblast --fixture " LW_SOURCE_DIR "/tests/fixtures/dcgan", 0,
+                   "2 of 2 compared");
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -129,6 +155,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(zoo_fixtures_pass),
         cmocka_unit_test(biggan_fixtures_pass),
+        cmocka_unit_test(every_architecture_agrees_with_numbers_of_its_own),
         cmocka_unit_test(a_mean_beside_the_network_and_mixed_styles_pass),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);
