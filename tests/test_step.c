@@ -43,6 +43,7 @@ static lw_status sum_up(lw_step *step)
         lw_step_log(step, "sum", sum);
     }
     LW_TRY(lw_step_finish(step));
+    LW_TRY(lw_step_log_at(step, "share", 50, 0.5));
     return lw_step_metric(step, "all", "sum", lw_store_get(store, "sum")->data[0]);
 }
 
@@ -115,7 +116,8 @@ static void a_loop_counts_and_curves_are_kept(void **state)
     char *text = json_dumps(told, JSON_COMPACT);
     assert_string_equal(
         text, "{\"id\":\"test\",\"uses\":\"method/test\",\"series\":{\"sum\":[[0,1.0],[1,3.0],[2,6.0],"
-              "[3,10.0],[4,15.0]]},\"table\":{\"all\":{\"sum\":15.0}},\"notes\":[],\"files\":[]}");
+              "[3,10.0],[4,15.0]],\"share\":[[50,0.5]]},\"table\":{\"all\":{\"sum\":15.0}},\"notes\":[],"
+              "\"files\":[]}");
     free(text);
     json_decref(told);
     lwi_step_destroy(b.step);

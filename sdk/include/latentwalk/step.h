@@ -71,6 +71,9 @@ LW_API bool lw_step_cancelled(const lw_step *step);
 /* --- telling -------------------------------------------------------------------------------- */
 /* A point of a curve at the current iteration; not a number stops the run with the step and iteration. */
 LW_API lw_status lw_step_log(lw_step *step, const char *series, double value);
+/* The same where the curve does not run along iterations: `at` counts in whatever its axis counts (percent,
+ * layers), not negative. Tell such curves after the step's loops, once. */
+LW_API lw_status lw_step_log_at(lw_step *step, const char *series, int64_t at, double value);
 /* A cell of the step's table: metrics.json and the report show it. */
 LW_API lw_status lw_step_metric(lw_step *step, const char *row, const char *column, double value);
 /* A plain line for the log and the report ("no attribute loss: the walk may stand still"). */

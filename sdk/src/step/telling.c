@@ -46,19 +46,29 @@ lw_status lwi_series_add(lwi_series *series, int64_t iteration, float value)
     return LW_OK;
 }
 
-lw_status lw_step_log(lw_step *step, const char *series, double value)
+static lw_status log_point(lw_step *step, const char *series, const char *axis, int64_t at, double value)
 {
     if (step->setup.dry) /* nothing was computed: the value means nothing */
         return LW_OK;
     if (!isfinite((float)value)) {
-        lw_fail(LW_NUMERIC, "step '%s': '%s' is %s at iteration %" PRId64, step->setup.id, series,
-                isnan(value) ? "not a number" : "infinite", step->iteration);
+        lw_fail(LW_NUMERIC, "step '%s': '%s' is %s at %s %" PRId64, step->setup.id, series,
+                isnan(value) ? "not a number" : "infinite", axis, at);
         return lwi_step_fail(step);
     }
     lwi_series *curve = lwi_step_series(step, series);
-    if (!curve || lwi_series_add(curve, step->iteration, (float)value) != LW_OK)
+    if (!curve || lwi_series_add(curve, at, (float)value) != LW_OK)
         return lwi_step_fail(step);
     return LW_OK;
+}
+
+lw_status lw_step_log(lw_step *step, const char *series, double value)
+{
+    return log_point(step, series, "iteration", step->iteration, value);
+}
+
+lw_status lw_step_log_at(lw_step *step, const char *series, int64_t at, double value)
+{
+    return log_point(step, series, "point", at, value);
 }
 
 /* --- tables and notes -------------------------------------------------------------------------- */
