@@ -122,6 +122,45 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
         0);
 }
 
+/* The labels that train-attributes.yaml names, with values that mean nothing, for the pictures of noise. */
+static void write_table(void)
+{
+    assert_int_equal(shell("L=$(sed -n '/labels: .5_o/,/]/p' $P/train-attributes.yaml | tr -d '\\n ' | "
+                           "sed 's/.*\\[//; s/].*//; s/=[^,]*//g'); echo file,split,$L > $W/table.csv"),
+                     0);
+    char path[512];
+    snprintf(path, sizeof path, "%s/table.csv", folder);
+    FILE *table = fopen(path, "a");
+    assert_non_null(table);
+    for (int i = 0; i < 12; i++) {
+        fprintf(table, "%02d.png,%s", i, i < 8 ? "train" : i < 10 ? "val" : "test");
+        for (int k = 0; k < 40; k++)
+            fprintf(table, ",%d", (i + k) % 2);
+        for (int k = 0; k < 4; k++)
+            fprintf(table, i % 4 == 1 ? "," : ",%g", i / 12.0);
+        fputs("\n", table);
+    }
+    fclose(table);
+}
+
+static void train_attributes_runs_and_its_network_is_loaded_again(void **state)
+{
+    (void)state;
+    write_table();
+    assert_int_equal(
+        shell("S=; for s in photos held_out unseen; do S=\"$S --set steps.$s.with.path=$W/pictures --set "
+              "steps.$s.with.list=$W/table.csv\"; done; $L run $P/train-attributes.yaml --quiet --out "
+              "$W/attributes "
+              "$S --set steps.train.with.epochs=2 --set steps.train.with.batch=4 "
+              "--set models.attributes.network.with.widths=[4,4,4,8]"),
+        0);
+    assert_file("attributes/report.html");
+    assert_file("attributes/steps/train/model.safetensors");
+    assert_int_equal(shell("grep -q 'Pearson r' $W/attributes/metrics.json && "
+                           "grep -q 'calibration in %%' $W/attributes/report.html"),
+                     0);
+}
+
 /* The pipeline that README.md shows, as it stands there. */
 static void the_readme_s_pipeline_runs(void **state)
 {
@@ -200,6 +239,7 @@ int main(void)
         cmocka_unit_test(another_seed_gives_another_walk),
         cmocka_unit_test(trajectory_runs),
         cmocka_unit_test(train_dcgan_runs_and_its_model_walks),
+        cmocka_unit_test(train_attributes_runs_and_its_network_is_loaded_again),
         cmocka_unit_test(the_readme_s_pipeline_runs),
         cmocka_unit_test(the_schema_validates_the_pipelines),
         cmocka_unit_test(dry_run_computes_and_writes_nothing),

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <latentwalk/latentwalk.h>
+
 static char folder[] = "/tmp/lw-resume-XXXXXX";
 
 /* Long enough (a second) that signals sent within its first tenths find it at work. */
@@ -245,6 +247,85 @@ static void a_trained_model_is_taken_up_with_the_run(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* Twenty-four pictures of noise, and a table of two labels, one of them often missing. */
+static void make_labelled_pictures(void)
+{
+    FILE *table = fopen(in_folder("labels.csv"), "w");
+    assert_non_null(table);
+    fputs("file,split,Bright,age\n", table);
+    for (int i = 0; i < 24; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "%02d.png", i);
+        fprintf(table, "%s,%s,%d,", name, i < 16 ? "train" : "val", i % 2);
+        fprintf(table, i % 3 ? "\n" : "%d\n", 20 + i);
+        lw_tensor *image = lw_tensor_create(LW_SHAPE(3, 16, 16));
+        uint8_t *png;
+        size_t size;
+        assert_non_null(image);
+        lw_uniform((lw_stream){.seed = (uint64_t)i}, 0, 3 * 16 * 16, image->data);
+        assert_int_equal(lw_image_encode_png(image, &png, &size), LW_OK);
+        assert_int_equal(lw_file_write(in_folder(name), png, size), LW_OK);
+        lw_free(png);
+        lw_tensor_destroy(image);
+    }
+    fclose(table);
+}
+
+/* Best weights, patience and the schedule are taken up too. */
+static void a_killed_training_of_a_network_ends_with_the_same_bytes(void **state)
+{
+    (void)state;
+    make_labelled_pictures();
+    FILE *file = fopen(in_folder("network.yaml"), "w");
+    assert_non_null(file);
+    fputs(
+        "latentwalk: 1\n"
+        "models:\n"
+        "  judge:\n"
+        "    network: {uses: resnet, with: {labels: [Bright, age=0..100], side: 16, widths: [4, 4],"
+        " blocks: [0, 1]}}\n"
+        "steps:\n"
+        "  - id: photos\n"
+        "    uses: source/image-folder\n"
+        "    with: {path: ., list: labels.csv, where: [split=train], labels: ['*'], height: 16, width: 16}\n"
+        "  - id: held_out\n"
+        "    uses: source/image-folder\n"
+        "    with: {path: ., list: labels.csv, where: [split=val], labels: ['*'], height: 16, width: 16}\n"
+        "  - id: train\n"
+        "    uses: method/network-trainer\n"
+        "    with: {model: judge, epochs: 200, batch: 4, patience: 150, shift: 1}\n"
+        "    inputs: {images: photos.dataset, validation: held_out.dataset}\n"
+        "  - id: test\n"
+        "    uses: metric/predictions\n"
+        "    with: {model: judge}\n"
+        "    inputs: {images: held_out.dataset}\n",
+        file);
+    fclose(file);
+    const char *whole[] = {"run", "network.yaml", "--out", "network", NULL};
+    assert_int_equal(call(whole), 0);
+    const char *run[] = {"run", "network.yaml", "--out", "network-killed", "--checkpoint-every", "0", NULL};
+    const char *resume[] = {"resume", "network-killed", "--checkpoint-every", "0.02", NULL};
+    pid_t child = start(run);
+    wait_for_file(in_folder("network-killed/steps/train/checkpoint.safetensors"));
+    for (int i = 0; i < 3; i++) {
+        pause_ms(200);
+        kill(child, SIGKILL);
+        wait_for(child);
+        child = start(resume);
+        pause_ms(300);
+    }
+    int status = wait_for(child);
+    assert_true(status == 0 || status == 2); /* 2: it was done before the last kill */
+    char command[512];
+    snprintf(
+        command, sizeof(command),
+        "cd %s && cmp network/steps/train/model.safetensors network-killed/steps/train/model.safetensors && "
+        "cmp network/metrics.json network-killed/metrics.json && "
+        "cmp network/steps/train/step.json network-killed/steps/train/step.json",
+        folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* The undisturbed run that all others must equal. */
 static int set_up(void **state)
 {
@@ -277,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_resume_refuses_what_has_changed_unless_forced),
         cmocka_unit_test(a_broken_checkpoint_is_refused),
         cmocka_unit_test(a_trained_model_is_taken_up_with_the_run),
+        cmocka_unit_test(a_killed_training_of_a_network_ends_with_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
