@@ -283,6 +283,46 @@ static void attribute_refuses_an_output_the_network_lacks(void **state)
     lwi_model_destroy(judge);
 }
 
+static double attribute_loss(lw_model *judge, const char *output)
+{
+    char setting[64];
+    snprintf(setting, sizeof setting, "output=%s", output);
+    const char *with[] = {"network=judge", setting, NULL};
+    lw_args *args = test_args("loss/attribute", with);
+    lw_graph *g = lw_graph_create();
+    float *images = lw_alloc(6 * 3 * 256, sizeof *images);
+    lw_normal((lw_stream){.seed = 3}, 0, 6 * 3 * 256, images);
+    const lw_named_value values[] = {{"latents", lw_constant(g, LW_SHAPE(2, 3, 2), walks)},
+                                     {"images", lw_constant(g, LW_SHAPE(6, 3, 16, 16), images)}};
+    lw_output(g, "loss", build(g, "loss/attribute", args, judge, values, 2));
+    lw_program *program = lw_graph_status(g) == LW_OK ? lw_compile(g, device) : NULL;
+    float loss = NAN;
+    if (program) {
+        test_must(lw_program_run(program));
+        test_must(lw_program_read(program, "loss", &loss, 1));
+    }
+    lw_program_destroy(program);
+    lw_graph_destroy(g);
+    lwi_args_destroy(args);
+    lw_free(images);
+    return (double)loss;
+}
+
+/* A fresh network of labels is about undecided, as a logit 0 and not as a probability 1/2: the mean
+ * cross-entropy of a ramp 0, 1/2, 1 with it is log 2. */
+static void attribute_finds_outputs_by_label_and_takes_their_logits(void **state)
+{
+    (void)state;
+    const char *resnet[] = {"labels=[Male, Smiling]", "widths=[4, 4]", "blocks=[0, 1]", "side=16", NULL};
+    lw_model *judge = test_model("judge", LW_PART_NETWORK, "network/resnet", resnet);
+    double smiling = attribute_loss(judge, "Smiling");
+    assert_true(fabs(smiling - log(2)) < 0.02);
+    assert_true(smiling == attribute_loss(judge, "1") && smiling != attribute_loss(judge, "Male"));
+    assert_true(isnan(attribute_loss(judge, "Smilin")));
+    assert_non_null(strstr(lw_error_text(), "did you mean 'Smiling'?"));
+    lwi_model_destroy(judge);
+}
+
 static int open_device(void **state)
 {
     (void)state;
@@ -311,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_walk_of_one_point_is_refused),
         cmocka_unit_test(gradients_agree_with_differences),
         cmocka_unit_test(attribute_refuses_an_output_the_network_lacks),
+        cmocka_unit_test(attribute_finds_outputs_by_label_and_takes_their_logits),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -7,6 +7,7 @@
  * pushed at least `margin` apart. */
 #include <latentwalk/latentwalk.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const forms[] = {"classifier", "contrastive", NULL};
@@ -16,22 +17,39 @@ static const lw_param params[] = {
     {"network", LW_PARAM_MODEL, NULL, NULL, 0, 0, network_needs,
      "The model whose network judges the images."},
     {"form", LW_PARAM_CHOICE, NULL, "classifier", 0, 0, forms, "How the walk is guided; see the README."},
-    {"output", LW_PARAM_INT, NULL, "0", 0, 65535, NULL,
-     "Which of the network's outputs is the attribute (classifier)."},
+    {"output", LW_PARAM_STRING, NULL, "0", 0, 0, NULL,
+     "Which of the network's outputs is the attribute: its number, or its label (classifier)."},
     {"from", LW_PARAM_FLOAT, "probability", "0", 0, 1, NULL, "Wanted at the first point (classifier)."},
     {"to", LW_PARAM_FLOAT, "probability", "1", 0, 1, NULL, "Wanted at the last point (classifier)."},
     {"margin", LW_PARAM_FLOAT, NULL, "1", 0, 1e6, NULL,
      "Least distance between the halves (contrastive; Hadsell et al. use 1)."},
 };
 
-/* logits [N, T, K] -> scalar */
-static lw_value classifier(lw_graph *g, const lw_args *args, lw_value logits)
+/* The number of the output that is asked for; -1 with the graph's error where there is none. */
+static int64_t find_output(lw_graph *g, const lw_args *args, const lw_model *network, int64_t outputs)
 {
-    int64_t points = lw_dim(g, logits, 1), outputs = lw_dim(g, logits, 2), output = lw_int(args, "output");
-    if (output >= outputs)
-        return lw_graph_fail(g, LW_INVALID,
-                             "loss/attribute: output %lld asked for, but the network has %lld (0 to %lld)",
-                             (long long)output, (long long)outputs, (long long)outputs - 1);
+    const char *text = lw_text(args, "output");
+    char *end;
+    int64_t output = strtol(text, &end, 10);
+    if (end == text || *end) {
+        output = lw_model_find_label(network, text);
+        if (output < 0)
+            lw_graph_fail(g, LW_INVALID, "loss/attribute: output: %s", lw_error_text());
+    } else if (output < 0 || output >= outputs) {
+        lw_graph_fail(g, LW_INVALID,
+                      "loss/attribute: output %s asked for, but the network has %lld (0 to %lld)", text,
+                      (long long)outputs, (long long)outputs - 1);
+        output = -1;
+    }
+    return output;
+}
+
+/* logits [N, T, K] -> scalar */
+static lw_value classifier(lw_graph *g, const lw_args *args, const lw_model *network, lw_value logits)
+{
+    int64_t points = lw_dim(g, logits, 1), output = find_output(g, args, network, lw_dim(g, logits, 2));
+    if (output < 0)
+        return (lw_value){0};
     double from = lw_float(args, "from"), to = lw_float(args, "to");
     lw_value ramp = lw_affine(g, lw_iota(g, points), (to - from) / (double)(points - 1), from);
     lw_value logit = lw_reshape(g, lw_slice(g, logits, 2, output, 1, 1), LW_SHAPE(-1, points));
@@ -62,11 +80,15 @@ static lw_value build(lw_graph *g, const lw_args *args, const lw_loss_inputs *in
     if (points < 2)
         return lw_graph_fail(g, LW_SHAPE, "loss/attribute: a walk needs at least 2 points, this one has %lld",
                              (long long)points);
-    lw_value seen = lw_apply(g, lw_loss_model(inputs, "network"), lw_loss_value(inputs, "images"));
+    lw_model *network = lw_loss_model(inputs, "network");
+    bool classifies = strcmp(lw_text(args, "form"), "classifier") == 0;
+    lw_value seen = lw_apply(g, network, lw_loss_value(inputs, "images"));
+    lw_value logits = lw_part_tap(g, network, LW_PART_NETWORK, "logits");
+    if (classifies && !lw_is_null(logits)) /* a network with labels returns probabilities */
+        seen = logits;
     seen = lw_reshape(g, lw_flatten(g, seen, 1),
                       LW_SHAPE(-1, points, lw_shape_count(lw_shape_of(g, seen)) / lw_dim(g, seen, 0)));
-    return strcmp(lw_text(args, "form"), "classifier") == 0 ? classifier(g, args, seen)
-                                                            : contrastive(g, args, seen);
+    return classifies ? classifier(g, args, network, seen) : contrastive(g, args, seen);
 }
 
 static const char *const needs[] = {"latents", "images", NULL};

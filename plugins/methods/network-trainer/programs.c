@@ -1,7 +1,6 @@
 /* programs.c — see trainer.h. */
 #include "trainer.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Of every picture and output, before masks and weights: binary cross-entropy for a class, the squared or
@@ -26,9 +25,7 @@ static lw_value losses(trainer *t, lw_graph *g, lw_value logits, lw_value output
 static lw_value apply(trainer *t, lw_graph *g, lw_value images, bool training, lw_value *logits)
 {
     lw_value outputs = lw_apply(g, t->model, images, .training = training, .trainable = training);
-    char tap[256];
-    snprintf(tap, sizeof tap, "%s.network/logits", lw_model_name(t->model));
-    *logits = lw_tap_value(g, tap);
+    *logits = lw_part_tap(g, t->model, LW_PART_NETWORK, "logits");
     if (!lw_is_null(outputs) && lw_is_null(*logits))
         return lw_graph_fail(g, LW_UNSUPPORTED,
                              "the network of model '%s' names no tap `logits`, as one with `labels` must",

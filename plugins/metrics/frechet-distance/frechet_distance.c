@@ -2,7 +2,6 @@
  * Gaussians in the features of a network. */
 #include "frechet.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *const network_needs[] = {"network", NULL};
@@ -57,12 +56,10 @@ typedef struct work {
 /* The features of `images` [B, C, H, W]: [B, F]. */
 static lw_value take_features(const work *w, lw_graph *g, lw_value images)
 {
-    char name[512];
     const char *tap = lw_text(w->args, "tap");
     lw_value value = lw_apply(g, w->network, images);
     if (strcmp(tap, "output") != 0) {
-        snprintf(name, sizeof name, "%s.network/%s", lw_model_name(w->network), tap);
-        lw_value tapped = lw_tap_value(g, name);
+        lw_value tapped = lw_part_tap(g, w->network, LW_PART_NETWORK, tap);
         if (!lw_is_null(value) && lw_is_null(tapped))
             return lw_graph_fail(
                 g, LW_NOT_FOUND, "the network of model '%s' names no tap '%s'; its last one is '%s'",

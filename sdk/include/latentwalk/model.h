@@ -79,6 +79,9 @@ LW_API lw_value lw_apply_with(lw_graph *g, lw_model *model, lw_value x, const lw
     lw_discriminate_with(g, model, image, LW_OPTIONS(lw_build_options, __VA_ARGS__))
 #define lw_apply(g, model, x, ...) lw_apply_with(g, model, x, LW_OPTIONS(lw_build_options, __VA_ARGS__))
 
+/* The value under this tap in the part's last build in this graph; null where it names none. */
+LW_API lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap);
+
 /* Images (or scores, where `scores` is not NULL and the model has a discriminator) of many latents in
  * batches: latents [M, d] in `space` ("z", "w" or "w+": [M, num_ws, w_dim]) -> image tensor
  * [M, C, H, W]; *scores gets [M]. Programs are cached in the model by batch size. */

@@ -245,6 +245,16 @@ lw_value lw_apply_with(lw_graph *g, lw_model *model, lw_value x, const lw_build_
     return apply_part(g, model, LW_PART_NETWORK, x, options);
 }
 
+lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap)
+{
+    if (!g || !model || !model->part[part].plugin)
+        return (lw_value){0};
+    char *name = lw_format("%s/%s", model->part[part].scope, tap);
+    lw_value value = name ? lw_tap_value(g, name) : lw_graph_fail(g, LW_MEMORY, "out of memory");
+    lw_free(name);
+    return value;
+}
+
 /* --- for making and loading ----------------------------------------------------------------- */
 
 /* An input of one example with the part's named sizes. */
