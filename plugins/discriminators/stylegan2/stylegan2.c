@@ -236,7 +236,7 @@ static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
 {
     bool skip = strcmp(lw_text(args, "architecture"), "skip") == 0;
     lw_value x = {0};
-    if (lw_int(args, "classes") == 0 && lw_is_given(args, "class"))
+    if (lw_int(args, "classes") == 0 && lw_int(args, "class") > 0)
         return lw_graph_fail(g, LW_INVALID, "the model has no classes; leave the parameter 'class' out");
     for (int block = lw_list_count(args, "widths") - 1; block > 0; block--) {
         x = run_block(g, args, x, image, block);

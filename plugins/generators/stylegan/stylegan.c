@@ -170,7 +170,7 @@ static lw_value map(lw_graph *g, const lw_args *args, lw_value z)
     int layers = (int)lw_int(args, "mapping_layers");
     int64_t classes = lw_int(args, "classes"), w_dim = lw_int(args, "w_dim");
     lw_value x = z;
-    if (classes == 0 && lw_is_given(args, "class"))
+    if (classes == 0 && lw_int(args, "class") > 0)
         return lw_graph_fail(g, LW_INVALID, "the model has no classes; leave the parameter 'class' out");
     if (classes > 0) {
         lw_shape shape = LW_SHAPE(classes, lw_int(args, "z_dim"));

@@ -153,7 +153,7 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
 static lw_value mapping_input(lw_graph *g, const lw_args *args, const sg2_keys *keys, lw_value z)
 {
     int64_t classes = lw_int(args, "classes"), z_dim = lw_int(args, "z_dim");
-    if (classes == 0 && lw_is_given(args, "class"))
+    if (classes == 0 && lw_int(args, "class") > 0)
         return lw_graph_fail(g, LW_INVALID, "the model has no classes; leave the parameter 'class' out");
     if (classes == 0)
         return sg2_normalize(g, z);
