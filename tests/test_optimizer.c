@@ -155,6 +155,41 @@ static void a_rate_that_is_not_one_number_is_an_error(void **state)
     assert_string_equal(lw_error_message(0), "adam at 'p': the learning rate must be one number");
 }
 
+/* Three parts of a batch, the last of which updates: the same as Adam with their mean gradient. */
+static void accumulated_gradients_are_one_batch(void **state)
+{
+    fixture *f = *state;
+    lw_store *sums = lw_store_create();
+    lw_graph *part = lw_graph_create();
+    lw_scope_push(part, &(lw_scope){.size = sizeof(lw_scope), .store = f->store});
+    lw_value p = lw_weight(part, LW_SHAPE(2), lw_init_constant(0), "p");
+    lw_scope_pop(part);
+    lw_value pull = lw_sum(part, lw_mul(part, p, lw_input(part, "pull", LW_SHAPE(2))), LW_ALL_AXES, false);
+    assert_int_equal(lw_accumulate(part, lw_affine(part, pull, 1.0 / 3, 0), f->store, sums), LW_OK);
+    reference *r = reference_create(part);
+    assert_int_equal(reference_write(r, "pull", (float[]){1, 2}), LW_OK);
+    assert_int_equal(reference_assign(r), LW_OK);
+    assert_int_equal(reference_write(r, "pull", (float[]){4, -3}), LW_OK);
+    assert_int_equal(reference_assign(r), LW_OK);
+    reference_destroy(r);
+    expect_near((double)lw_store_get(sums, "sum.p")->data[0], 5.0 / 3);
+    assert_true(lw_store_get(f->store, "p")->data[0] == 1);
+
+    lw_value third = lw_affine(f->g, f->loss, 1.0 / 3, 0);
+    assert_int_equal(lw_adam(f->g, third, f->store, f->state, .sums = sums), LW_OK);
+    r = reference_create(f->g);
+    assert_int_equal(reference_assign(r), LW_OK);
+    const double mean[2] = {5.0 / 3 + 0.5 / 3, -1.0 / 3 - 5.0 / 3};
+    for (int i = 0; i < 2; i++) {
+        expect_near((double)lw_store_get(f->state, "adam.m.p")->data[i], mean[i]);
+        expect_near((double)lw_store_get(f->state, "adam.v.p")->data[i], 0.001 * mean[i] * mean[i]);
+        assert_true(lw_store_get(sums, "sum.p")->data[i] == 0);
+    }
+    reference_destroy(r);
+    lw_graph_destroy(part);
+    lw_store_destroy(sums);
+}
+
 static void sgd_takes_torchs_steps(void **state)
 {
     fixture *f = *state;
@@ -202,6 +237,22 @@ static void a_moving_average_follows_the_new_weights_and_copies_buffers(void **s
     lw_store_destroy(average);
 }
 
+static void a_moving_average_takes_its_decay_from_a_value(void **state)
+{
+    fixture *f = *state;
+    lw_store *average = lw_store_create();
+    assert_int_equal(lw_store_merge(average, f->store, ""), LW_OK);
+    lw_value decay = lw_input(f->g, "decay", LW_SCALAR);
+    assert_int_equal(lw_sgd(f->g, f->loss, f->store, f->state, .learning_rate = 0.5f), LW_OK);
+    assert_int_equal(lw_moving_average_by(f->g, f->store, average, decay), LW_OK);
+    reference *r = reference_create(f->g);
+    assert_int_equal(reference_write(r, "decay", (float[]){0.25f}), LW_OK);
+    assert_int_equal(reference_assign(r), LW_OK);
+    expect_near((double)lw_store_get(average, "p")->data[1], 0.25 * -2 + 0.75 * 0.5);
+    reference_destroy(r);
+    lw_store_destroy(average);
+}
+
 static void a_loss_that_is_not_a_number_is_an_error(void **state)
 {
     fixture *f = *state;
@@ -233,11 +284,13 @@ int main(void)
         TEST(adam_takes_torchs_steps),
         TEST(adams_defaults_are_torchs),
         TEST(adamw_shrinks_matrices_at_the_rate_of_the_moment),
+        TEST(accumulated_gradients_are_one_batch),
         TEST(sgd_takes_torchs_steps),
         TEST(sgd_follows_a_rate_that_is_written_before_each_run),
         TEST(a_rate_that_is_not_one_number_is_an_error),
         TEST(plain_sgd_keeps_no_state),
         TEST(a_moving_average_follows_the_new_weights_and_copies_buffers),
+        TEST(a_moving_average_takes_its_decay_from_a_value),
         TEST(a_loss_that_is_not_a_number_is_an_error),
         TEST(a_store_without_trainable_parameters_is_an_error),
         TEST(state_of_another_shape_is_an_error),
