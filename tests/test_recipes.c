@@ -126,11 +126,38 @@ static void dcgan(void **state)
     expect_resumable("train-dcgan", 16, G "depth=1" D "depth=1" G "width=4" D "width=4" G "z_dim=8");
 }
 
+/* What only the trainer can tell: before anything is trained. */
+static void recipes_that_cannot_work_are_refused(void **state)
+{
+    (void)state;
+    static const char base[] =
+        "run \"$P/train-dcgan.yaml\" --quiet --set steps.photos.with.path=pictures"
+        " --set steps.held_out.with.path=pictures --set steps.photos.with.height=16"
+        " --set steps.photos.with.width=16 --set steps.held_out.with.height=16"
+        " --set steps.held_out.with.width=16" G "depth=1" D "depth=1" G "width=4" D "width=4";
+    static const char *const mistakes[][2] = {
+        {T "losses='[{uses: loss/r1}]'", "losses: none of them is for the generator"},
+        {T "style_mixing=0.9", "does not take a w for each layer"},
+        {T "grow_from=4" T "stage_images=1" T "fade_images=1", "does not provide `grow`"},
+        {T "grow_from=3", "3 px do not double to the 16"},
+        {T "losses='[{uses: loss/path-length}]'", "loss/path-length needs a model with `map`"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        char command[1024];
+        snprintf(command, sizeof command, "%s%s", base, mistakes[i][0]);
+        program_expect(command, i == 4 ? 2 : 1, mistakes[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dcgan), cmocka_unit_test(sngan),     cmocka_unit_test(wgan_gp),
-        cmocka_unit_test(pggan), cmocka_unit_test(stylegan2),
+        cmocka_unit_test(recipes_that_cannot_work_are_refused),
+        cmocka_unit_test(dcgan),
+        cmocka_unit_test(sngan),
+        cmocka_unit_test(wgan_gp),
+        cmocka_unit_test(pggan),
+        cmocka_unit_test(stylegan2),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
