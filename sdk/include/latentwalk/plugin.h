@@ -95,7 +95,7 @@ typedef struct lw_param {
  * w_dim, num_ws, channels, height, width), or a symbol that must mean the same number on all ports
  * of the step. "z[N, points, z_dim]". A `…` dim stands for any number of dims:
  * "image[…, channels, height, width]". On an output `latent` is the space of the step's latent inputs, else
- * what its choice parameter `space` says. */
+ * what its choice parameter `space` says, else w, or z where the step's model has no mapping. */
 typedef struct lw_port {
     const char *name;
     const char *type;

@@ -304,7 +304,8 @@ lw_status lwi_check_output(lwi_bindings *b, const lw_port *port, lw_shape shape)
 
 /* --- results -------------------------------------------------------------------------------- */
 
-/* On an output `latent` is the space of the latent inputs, else what the parameter `space` says. */
+/* On an output `latent` is the space of the latent inputs, else what the parameter `space` says, else the one walks
+ * go through: W where there is a mapping. */
 static void resolve_space(const lwi_bindings *b, lwi_port_type *type)
 {
     const lw_plugin *plugin = b->args ? lwi_args_plugin(b->args) : NULL;
@@ -312,6 +313,8 @@ static void resolve_space(const lwi_bindings *b, lwi_port_type *type)
     const char *space = *b->latent ? b->latent : NULL;
     if (!space && param && param->type == LW_PARAM_CHOICE)
         space = lw_text(b->args, "space");
+    if (!space && b->dims)
+        space = lwi_dims_get(b->dims, "w_dim") ? "w" : "z";
     if (strcmp(type->space, "latent") == 0 && space && lwi_list_has(latents, space))
         snprintf(type->space, sizeof type->space, "%s", space);
 }
