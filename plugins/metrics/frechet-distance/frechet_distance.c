@@ -1,6 +1,6 @@
 /* frechet_distance.c — metric/frechet-distance: how far the pictures of a model are from photographs, as
  * Gaussians in the features of a network. */
-#include "frechet.h"
+#include <latentwalk/latentwalk.h>
 
 #include <string.h>
 
@@ -50,7 +50,7 @@ typedef struct work {
     const char *space;      /* "image", or that of the latents */
     int64_t batch, size;    /* size: of a row of features */
     stream real, made;
-    gaussian photo, half[2], picture; /* photographs, halves of them, what is compared with them */
+    lw_gaussian *photo, *half[2], *picture; /* photographs, halves of them, what is compared with them */
 } work;
 
 /* The features of `images` [B, C, H, W]: [B, F]. */
@@ -114,10 +114,10 @@ static lw_status see_photographs(work *w, int64_t i)
     int64_t real;
     lw_dataset_range(w->photographs, (size_t)(i * w->batch), (size_t)w->batch, w->real.rows);
     LW_TRY(see(w, &w->real, i, &real));
-    if (gaussian_add(&w->photo, w->real.features, real) != LW_OK)
+    if (lw_gaussian_add(w->photo, w->real.features, real) != LW_OK)
         return lw_wrap("photographs");
     for (int64_t k = 0; lw_bool(w->args, "floor") && k < real; k++)
-        LW_TRY(gaussian_add(&w->half[(i * w->batch + k) % 2], w->real.features + k * w->size, 1));
+        LW_TRY(lw_gaussian_add(w->half[(i * w->batch + k) % 2], w->real.features + k * w->size, 1));
     return LW_OK;
 }
 
@@ -134,7 +134,7 @@ static lw_status see_pictures(work *w, int64_t i)
                   (uint64_t)(i * w->batch) * s->row, (size_t)w->batch * s->row, s->rows);
     int64_t real;
     LW_TRY(see(w, s, i, &real));
-    return gaussian_add(&w->picture, s->features, real) == LW_OK ? LW_OK : lw_wrap("pictures");
+    return lw_gaussian_add(w->picture, s->features, real) == LW_OK ? LW_OK : lw_wrap("pictures");
 }
 
 /* Both streams, side by side. What has been seen is not kept in checkpoints: a resumed run sees it again. */
@@ -152,17 +152,18 @@ static lw_status see_all(work *w)
     return lw_step_finish(w->step);
 }
 
-static lw_status tell(work *w, const char *row, const gaussian *a, const gaussian *b)
+static lw_status tell(work *w, const char *row, const lw_gaussian *a, const lw_gaussian *b)
 {
-    frechet distance = {0};
-    if (frechet_distance(a, b, &distance) != LW_OK)
+    lw_frechet distance = {0};
+    if (lw_frechet_distance(a, b, &distance) != LW_OK)
         return lw_wrap("%s", row);
     LW_TRY(lw_step_metric(w->step, row, "Fréchet distance", distance.means + distance.covariances));
     LW_TRY(lw_step_metric(w->step, row, "of the means", distance.means));
     LW_TRY(lw_step_metric(w->step, row, "of the covariances", distance.covariances));
-    LW_TRY(lw_step_metric(w->step, row, "samples", (double)a->count));
-    LW_TRY(lw_step_metric(w->step, row, "photographs", (double)b->count));
-    int64_t fewest = a->count < b->count ? a->count : b->count;
+    LW_TRY(lw_step_metric(w->step, row, "samples", (double)lw_gaussian_count(a)));
+    LW_TRY(lw_step_metric(w->step, row, "photographs", (double)lw_gaussian_count(b)));
+    int64_t fewest =
+        lw_gaussian_count(a) < lw_gaussian_count(b) ? lw_gaussian_count(a) : lw_gaussian_count(b);
     if (fewest <= w->size)
         lw_step_note(w->step,
                      "%s: %lld samples of %lld features leave the covariance without full rank; the distance "
@@ -223,10 +224,11 @@ static lw_status open_work(work *w)
     LW_TRY(
         open_stream(w, &w->real, "photographs", (int64_t)lw_dataset_count(w->photographs), photo, "image"));
     LW_TRY(open_stream(w, &w->made, "pictures", count, picture, w->space));
-    LW_TRY(gaussian_open(&w->photo, w->size));
-    LW_TRY(gaussian_open(&w->half[0], w->size));
-    LW_TRY(gaussian_open(&w->half[1], w->size));
-    return gaussian_open(&w->picture, w->size);
+    lw_gaussian **all[] = {&w->photo, &w->picture, &w->half[0], &w->half[1]};
+    for (int i = 0; i < 4; i++)
+        if (!(*all[i] = lw_gaussian_create(w->size)))
+            return lw_error_status();
+    return LW_OK;
 }
 
 static lw_status measure(work *w)
@@ -235,10 +237,10 @@ static lw_status measure(work *w)
     LW_TRY(check(w));
     LW_TRY(open_work(w));
     LW_TRY(see_all(w));
-    if (w->picture.count < w->made.count) /* a dry run, which sees the first batches alone */
+    if (lw_gaussian_count(w->picture) < w->made.count) /* a dry run, which sees the first batches alone */
         return LW_OK;
-    LW_TRY(tell(w, "pictures and photographs", &w->picture, &w->photo));
-    return lw_bool(w->args, "floor") ? tell(w, "halves of the photographs", &w->half[0], &w->half[1]) : LW_OK;
+    LW_TRY(tell(w, "pictures and photographs", w->picture, w->photo));
+    return lw_bool(w->args, "floor") ? tell(w, "halves of the photographs", w->half[0], w->half[1]) : LW_OK;
 }
 
 static void close_work(work *w)
@@ -247,10 +249,10 @@ static void close_work(work *w)
         stream *s = i ? &w->made : &w->real;
         lw_free(s->rows);
         lw_free(s->features);
-        gaussian_close(&w->half[i]);
+        lw_gaussian_destroy(w->half[i]);
     }
-    gaussian_close(&w->photo);
-    gaussian_close(&w->picture);
+    lw_gaussian_destroy(w->photo);
+    lw_gaussian_destroy(w->picture);
 }
 
 static lw_status run(lw_step *step)

@@ -7,6 +7,7 @@
 #include "linalg.h"
 #include "random.h"
 #include "dataset.h"
+#include "frechet.h"
 #include "graph.h"
 #include "program.h"
 #include "plugin.h"

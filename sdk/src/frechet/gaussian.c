@@ -1,31 +1,51 @@
-/* gaussian.c — mean and covariance of a stream of rows; see frechet.h. */
-#include "frechet.h"
+/* gaussian.c — mean and covariance of a stream of rows. */
+#include "frechet/gaussian.h"
+
+#include "latentwalk/linalg.h"
 
 #include <math.h>
 
 #define BLOCK 64 /* rows added at a time */
 
-lw_status gaussian_open(gaussian *g, int64_t size)
+lw_gaussian *lw_gaussian_create(int64_t size)
 {
-    *g = (gaussian){.size = size};
+    if (size < 1 || size > LW_LINALG_MAX) {
+        lw_fail(LW_INVALID, "a Gaussian of %lld features cannot be: 1 … %d", (long long)size, LW_LINALG_MAX);
+        return NULL;
+    }
+    lw_gaussian *g = lw_alloc(1, sizeof *g);
+    if (!g)
+        return NULL;
     size_t n = (size_t)size;
+    g->size = size;
     g->origin = lw_alloc(n, sizeof(double));
     g->sum = lw_alloc(n, sizeof(double));
     g->squares = lw_alloc(n * n, sizeof(double));
     g->columns = lw_alloc(n * BLOCK, sizeof(double));
-    return g->origin && g->sum && g->squares && g->columns ? LW_OK : LW_MEMORY;
+    if (g->origin && g->sum && g->squares && g->columns)
+        return g;
+    lw_gaussian_destroy(g);
+    return NULL;
 }
 
-void gaussian_close(gaussian *g)
+void lw_gaussian_destroy(lw_gaussian *g)
 {
+    if (!g)
+        return;
     lw_free(g->origin);
     lw_free(g->sum);
     lw_free(g->squares);
     lw_free(g->columns);
+    lw_free(g);
+}
+
+int64_t lw_gaussian_count(const lw_gaussian *g)
+{
+    return g->count;
 }
 
 /* Up to BLOCK rows as differences from the origin, one column after the other. */
-static lw_status centre(gaussian *g, const float *rows, int64_t n)
+static lw_status centre(lw_gaussian *g, const float *rows, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < g->size; c++) {
@@ -52,7 +72,7 @@ static double dot(const double *a, const double *b, int64_t n)
     return total;
 }
 
-static lw_status add_block(gaussian *g, const float *rows, int64_t n)
+static lw_status add_block(lw_gaussian *g, const float *rows, int64_t n)
 {
     LW_TRY(centre(g, rows, n));
     for (int64_t r = 0; r < g->size; r++) {
@@ -66,7 +86,7 @@ static lw_status add_block(gaussian *g, const float *rows, int64_t n)
     return LW_OK;
 }
 
-lw_status gaussian_add(gaussian *g, const float *rows, int64_t n)
+lw_status lw_gaussian_add(lw_gaussian *g, const float *rows, int64_t n)
 {
     for (int64_t c = 0; g->count == 0 && n > 0 && c < g->size; c++)
         g->origin[c] = isfinite(rows[c]) ? (double)rows[c] : 0;
@@ -75,7 +95,7 @@ lw_status gaussian_add(gaussian *g, const float *rows, int64_t n)
     return LW_OK;
 }
 
-lw_status gaussian_finish(const gaussian *g, double *mean, double *covariance)
+lw_status lw_gaussian_moments(const lw_gaussian *g, double *mean, double *covariance)
 {
     if (g->count < 2)
         return lw_fail(LW_INVALID, "a covariance needs at least 2 samples, not %lld", (long long)g->count);

@@ -1,7 +1,7 @@
-/* distance.c — the distance between two Gaussians; see frechet.h. */
-#include "frechet.h"
+/* distance.c — the distance between two Gaussians. */
+#include "frechet/gaussian.h"
 
-#include <latentwalk/linalg.h>
+#include "latentwalk/linalg.h"
 
 #include <float.h>
 #include <math.h>
@@ -51,15 +51,15 @@ static lw_status trace_of_root(int64_t n, const double *a, const double *b, doub
     return LW_OK;
 }
 
-static lw_status compare(const gaussian *a, const gaussian *b, double *memory, frechet *distance)
+static lw_status compare(const lw_gaussian *a, const lw_gaussian *b, double *memory, lw_frechet *distance)
 {
     int64_t n = a->size;
     double *mean[2] = {memory, memory + n}, *values = memory + 2 * n, *work = memory + 3 * n;
     double *covariance[2] = {work + 3 * n * n, work + 4 * n * n}, trace;
-    LW_TRY(gaussian_finish(a, mean[0], covariance[0]));
-    LW_TRY(gaussian_finish(b, mean[1], covariance[1]));
+    LW_TRY(lw_gaussian_moments(a, mean[0], covariance[0]));
+    LW_TRY(lw_gaussian_moments(b, mean[1], covariance[1]));
     LW_TRY(trace_of_root(n, covariance[0], covariance[1], work, values, &trace));
-    *distance = (frechet){.covariances = -2 * trace};
+    *distance = (lw_frechet){.covariances = -2 * trace};
     for (int64_t i = 0; i < n; i++) {
         double apart = mean[0][i] - mean[1][i];
         distance->means += apart * apart;
@@ -68,8 +68,11 @@ static lw_status compare(const gaussian *a, const gaussian *b, double *memory, f
     return LW_OK;
 }
 
-lw_status frechet_distance(const gaussian *a, const gaussian *b, frechet *distance)
+lw_status lw_frechet_distance(const lw_gaussian *a, const lw_gaussian *b, lw_frechet *distance)
 {
+    if (a->size != b->size)
+        return lw_fail(LW_SHAPE, "Gaussians of %lld and %lld features have no distance", (long long)a->size,
+                       (long long)b->size);
     size_t n = (size_t)a->size;
     double *memory = lw_alloc(3 * n + 5 * n * n, sizeof *memory);
     lw_status status = memory ? compare(a, b, memory, distance) : LW_MEMORY;
