@@ -41,8 +41,8 @@ static void print_row(lwi_text *text, const lwi_profile *p, const lwi_profile_ro
            bytes = row->bytes * calls / row->seconds;
     double compute = p->peak_flops > 0 ? flops / p->peak_flops : 0,
            memory = p->peak_bytes > 0 ? bytes / p->peak_bytes : 0;
-    lwi_print(text, "%6.1f %11.3f %8llu %9.1f ", 100 * row->seconds / whole, 1e3 * row->seconds,
-              (unsigned long long)row->calls, 1e6 * row->seconds / calls);
+    lwi_print(text, "%6.1f %11.3f %8llu %9.1f %9.1f ", 100 * row->seconds / whole, 1e3 * row->seconds,
+              (unsigned long long)row->calls, 1e6 * row->seconds / calls, 1e6 * row->fastest);
     if (row->flops > 0)
         lwi_print(text, "%8.1f ", 1e-9 * flops);
     else
@@ -65,8 +65,8 @@ static void print_section(lwi_text *text, const lwi_profile *p, int section, con
     if (!count)
         return;
     qsort(sorted, (size_t)count, sizeof *sorted, by_seconds);
-    lwi_print(text, "%6s %11s %8s %9s %8s %8s %6s  %-16s %s\n", "%", "total ms", "calls", "us/call",
-              "GFLOP/s", "GB/s", "% peak", "kernel", "computes");
+    lwi_print(text, "%6s %11s %8s %9s %9s %8s %8s %6s  %-16s %s\n", "%", "total ms", "calls", "us/call",
+              "fastest", "GFLOP/s", "GB/s", "% peak", "kernel", "computes");
     for (int i = 0; i < count && i < most; i++)
         print_row(text, p, sorted[i], whole);
     for (int i = most; i < count; i++)

@@ -414,6 +414,9 @@ static const row table[] = {
     {"resample up", op_resample, {S(2, 3, 6, 5), NONE}, .i = {2, 1, 2, 1}},
     {"resample down", op_resample, {S(2, 20, 8, 8), NONE}, .i = {1, 2, 1, 1}},
     {"resample crop", op_resample, {S(1, 17, 6, 6), NONE}, .i = {2, 1, -1, 2}},
+    {"resample, wide and many channels", op_resample, {S(1, 130, 2, 70), NONE}, .i = {1, 1, 2, 1}},
+    {"resample, pieces of a row", op_resample, {S(1, 40, 3, 450), NONE}, .i = {2, 1, 2, 1}},
+    {"resample, pieces halved", op_resample, {S(1, 128, 5, 150), NONE}, .i = {1, 2, 1, 2}},
     {"nearest", op_nearest, {S(2, 5, 4, 4), NONE}, .i = {2}},
     {"average pool", op_pool, {S(2, 5, 8, 8), NONE}, .i = {2}},
     /* only timed */

@@ -38,6 +38,7 @@ typedef struct lwi_inst {
     int uses;
     bool stored;      /* gets memory; otherwise computed inside its users' kernels */
     bool wants_nhwc;  /* a convolution reads it */
+    bool varies;      /* from run to run; otherwise it is computed once */
     lwi_view view;
     lwi_buffer dense[2]; /* copies made for users that need one order, by lwi_order */
 } lwi_inst;
@@ -62,6 +63,10 @@ int lwi_ir_add(lwi_ir *ir, const lwi_inst *inst, const int *in, int in_count);
 lw_status lwi_ir_sort(lwi_ir *ir);
 lw_status lwi_match_epilogues(lwi_ir *ir);
 lw_status lwi_choose_stored(lwi_ir *ir);
+/* Marks what varies from run to run. */
+void lwi_mark_varying(lwi_ir *ir);
+/* Whether a kernel could compute the node now: all that it would load has memory already. */
+bool lwi_is_ready(const lwi_ir *ir, int node);
 /* The value of a node that is one number everywhere, known now. */
 bool lwi_literal(const lwi_ir *ir, int node, float *value);
 /* Whether a node only renames elements (broadcast, permute, slice, reshape that moves 1s). */
@@ -140,6 +145,8 @@ bool lwi_view_is(const lwi_view *view, lw_shape shape, lwi_order order);
 void lwi_emit_elementwise(lwi_lowering *l, int node, const lwi_view *out);
 void lwi_emit_copy(lwi_lowering *l, lwi_buffer from, lwi_buffer to, size_t count);
 void lwi_emit_fill(lwi_lowering *l, lwi_buffer to, size_t count, float value);
+/* Computes a node that gets memory, together with others that read the same. */
+void lwi_lower_elementwise(lwi_lowering *l, int node);
 /* The order in which the values that `node` is computed from mostly lie. */
 lwi_order lwi_preferred_order(lwi_lowering *l, int node);
 void lwi_lower_reduce(lwi_lowering *l, int node);

@@ -155,6 +155,50 @@ int lwi_expr_add(lwi_expr *e, int node)
     return build(e, node, &map);
 }
 
+static int count_loads(const lwi_expr *e)
+{
+    int loads = 0;
+    for (int t = 0; t < e->count; t++)
+        loads += e->term[t].kind == LWI_TERM_LOAD;
+    return loads;
+}
+
+static bool same_view(const lwi_view *a, const lwi_view *b, lw_shape shape)
+{
+    bool same = a->buffer == b->buffer && a->offset == b->offset;
+    for (int d = 0; d < shape.rank; d++)
+        same = same && (shape.dim[d] == 1 || a->stride[d] == b->stride[d]);
+    return same;
+}
+
+/* A load that is no broadcast. */
+static bool is_whole(const lwi_term *term, lw_shape shape)
+{
+    bool whole = term->kind == LWI_TERM_LOAD;
+    for (int d = 0; d < shape.rank; d++)
+        whole = whole && (shape.dim[d] == 1 || term->view.stride[d] != 0);
+    return whole;
+}
+
+bool lwi_expr_shares(const lwi_expr *e, int node, int most)
+{
+    lwi_expr other;
+    lwi_expr_init(&other, e->l, e->shape);
+    lwi_expr_add(&other, node);
+    int loads = count_loads(e);
+    bool shares = false;
+    for (int t = 0; t < other.count; t++) {
+        bool found = false;
+        for (int k = 0; k < e->count && other.term[t].kind == LWI_TERM_LOAD && !found; k++)
+            found = e->term[k].kind == LWI_TERM_LOAD &&
+                    same_view(&e->term[k].view, &other.term[t].view, e->shape);
+        shares |= found && is_whole(&other.term[t], e->shape);
+        loads += other.term[t].kind == LWI_TERM_LOAD && !found;
+    }
+    lwi_expr_free(&other);
+    return shares && loads <= most;
+}
+
 lwi_order lwi_expr_order(const lwi_expr *e, lwi_order tie)
 {
     if (e->shape.rank != 4)

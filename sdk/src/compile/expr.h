@@ -41,6 +41,9 @@ void lwi_expr_init(lwi_expr *e, lwi_lowering *l, lw_shape shape);
 void lwi_expr_free(lwi_expr *e);
 /* The term that holds `node`, seen from a root of the expression's shape (broadcast to it). */
 int lwi_expr_add(lwi_expr *e, int node);
+/* Whether `node` would read something that the expression reads anyway, all dims of it, and both together load no
+ * more than `most` values. `node` is ready (lwi_is_ready). */
+bool lwi_expr_shares(const lwi_expr *e, int node, int most);
 /* Memory order of most loads that have all dims: what a result should be stored in. */
 lwi_order lwi_expr_order(const lwi_expr *e, lwi_order tie);
 /* Chooses loops. `store` are further views that must step along (count of them). Axes in `reduced` do not

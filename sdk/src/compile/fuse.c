@@ -50,6 +50,35 @@ static bool is_cheap(const lwi_ir *ir, const lwi_inst *inst)
     return large <= 1;
 }
 
+void lwi_mark_varying(lwi_ir *ir)
+{
+    for (int i = 0; i < ir->assign_count; i++)
+        ir->inst[ir->assign_to[i]].varies = true;
+    for (int k = 0; k < ir->order_count; k++) {
+        lwi_inst *inst = &ir->inst[ir->order[k]];
+        inst->varies |= inst->op == LWI_INPUT || inst->op == LWI_UNIFORM || inst->op == LWI_NORMAL;
+        for (int o = 0; o < inst->in_count; o++)
+            inst->varies |= ir->inst[inst->in[o]].varies;
+        const int extra[3] = {inst->scale, inst->bias, inst->residual};
+        for (int o = 0; o < 3; o++)
+            inst->varies |= extra[o] && ir->inst[extra[o]].varies;
+    }
+}
+
+bool lwi_is_ready(const lwi_ir *ir, int node)
+{
+    const lwi_inst *inst = &ir->inst[node];
+    float number;
+    if (inst->view.buffer || lwi_literal(ir, node, &number) || lwi_op_class(inst->op) == 'L')
+        return inst->view.buffer || (inst->op != LWI_UNIFORM && inst->op != LWI_NORMAL);
+    if (!lwi_is_map(ir, node) && (!is_elementwise(ir, node) || inst->stored))
+        return false;
+    for (int k = 0; k < inst->in_count; k++)
+        if (!lwi_is_ready(ir, inst->in[k]))
+            return false;
+    return true;
+}
+
 typedef struct walk {
     lwi_ir *ir;
     int *root;    /* the kernel that computes the node: its result's index, NONE, MANY */

@@ -25,17 +25,6 @@ static void lower_named(lwi_lowering *l, int node, lwi_memory memory)
     inst->view = dense_view(buffer, inst->shape, LWI_PLAIN);
 }
 
-static void lower_elementwise(lwi_lowering *l, int node)
-{
-    lwi_inst *inst = &l->ir->inst[node];
-    inst->stored = false; /* the root itself is to be computed, not loaded */
-    lwi_order order = inst->shape.rank == 4 && inst->wants_nhwc ? LWI_NHWC : lwi_preferred_order(l, node);
-    lwi_view view = dense_view(lwi_scratch(l, (size_t)lw_shape_count(inst->shape)), inst->shape, order);
-    lwi_emit_elementwise(l, node, &view);
-    inst->view = view;
-    inst->stored = true;
-}
-
 /* The view of a broadcast, permute, slice or trivial reshape of something in memory. */
 static void lower_map(lwi_lowering *l, int node)
 {
@@ -108,7 +97,7 @@ static void lower(lwi_lowering *l, int node)
     case LWI_CONV2D_WEIGHT: lwi_lower_dense(l, node); break;
     default:
         if (inst->stored)
-            lower_elementwise(l, node);
+            lwi_lower_elementwise(l, node);
         break;
     }
 }
@@ -213,6 +202,7 @@ static void lower_all(lwi_lowering *l, const lw_graph *graph)
     l->status = lwi_match_epilogues(l->ir);
     if (l->status == LW_OK)
         l->status = lwi_choose_stored(l->ir);
+    lwi_mark_varying(l->ir);
     for (int k = 0; k < l->ir->order_count && l->status == LW_OK; k++)
         lwi_need(l, l->ir->order[k]);
     if (l->status == LW_OK)

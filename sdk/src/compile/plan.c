@@ -92,8 +92,9 @@ static void give_back(holes *free, size_t start, size_t size)
     }
 }
 
-/* The dying operand whose memory an elementwise step may overwrite with its result, or 0. */
-static lwi_buffer dying_operand(const lwi_lowering *l, int s, const lwi_buffer_info *result)
+/* The dying operand whose memory an elementwise step may overwrite with a result, or 0. */
+static lwi_buffer dying_operand(const lwi_lowering *l, int s, const lwi_buffer_info *result,
+                                const bool *inherited)
 {
     const lwi_step *step = &l->step[s];
     for (int a = 0; a < step->launch.arg_count; a++) {
@@ -102,7 +103,7 @@ static lwi_buffer dying_operand(const lwi_lowering *l, int s, const lwi_buffer_i
             continue;
         const lwi_buffer_info *info = &l->buffer[arg->buffer];
         if (info->memory == LWI_MEMORY_ARENA && info->last == s && info->first < s &&
-            info->count == result->count)
+            info->count == result->count && !inherited[arg->buffer])
             return arg->buffer;
     }
     return 0;
@@ -118,8 +119,8 @@ static void place(lwi_lowering *l, holes *free, bool *inherited)
             if (!is_buffer || !b || l->buffer[b].memory != LWI_MEMORY_ARENA || l->buffer[b].first != s)
                 continue;
             size_t size = (l->buffer[b].count + l->alignment - 1) / l->alignment * l->alignment;
-            lwi_buffer dying = dying_operand(l, s, &l->buffer[b]);
-            if (dying && !inherited[dying] && launch->arg[a].kind == LWI_ARG_WRITE) {
+            lwi_buffer dying = dying_operand(l, s, &l->buffer[b], inherited);
+            if (dying && launch->arg[a].kind == LWI_ARG_WRITE) {
                 l->buffer[b].offset = l->buffer[dying].offset;
                 inherited[dying] = true;
             } else {

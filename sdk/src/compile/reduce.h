@@ -4,10 +4,13 @@
 
 #include "compile/expr.h"
 
+enum { LWI_MOST_SUMS = 4 };
+
 typedef struct lwi_reduction {
     lwi_lowering *l;
     lwi_expr *e;
-    int result;
+    int result[LWI_MOST_SUMS]; /* terms, all of one shape; stored to the first buffers */
+    int count;
     bool max;
     lwi_view out;               /* strides per root dim, 0 where reduced */
     int64_t loop[LW_MAX_RANK];  /* the same per loop */

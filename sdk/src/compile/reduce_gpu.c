@@ -86,7 +86,7 @@ static void print_loops(lwi_reduction *r, const cut *c)
         lwi_expr_pointers(r->e, &r->s, text, "            ");
     lwi_expr_body(r->e, &r->s, text, 1, "            ");
     lwi_print(text, r->max ? "            block = fmax(block, t%d);\n" : "            block = block + t%d;\n",
-              r->result);
+              r->result[0]);
     lwi_print(text, "        }\n        %s\n    }\n",
               r->max ? "acc = fmax(acc, block);" : "ADD(acc, rest, block);");
 }

@@ -73,8 +73,11 @@ void lwi_profile_destroy(lwi_profile *p)
 /* --- sums ---------------------------------------------------------------------------------------- */
 static void add_launch(lwi_profile *p, const lwi_profile_launch *launch)
 {
-    p->row[launch->row].calls++;
-    p->row[launch->row].seconds += 1e-9 * (double)(launch->end - launch->start);
+    lwi_profile_row *row = &p->row[launch->row];
+    double seconds = 1e-9 * (double)(launch->end - launch->start);
+    row->fastest = row->calls ? fmin(row->fastest, seconds) : seconds;
+    row->seconds += seconds;
+    row->calls++;
     if (p->launch_count < LWI_TRACE_MOST &&
         grow((void **)&p->launch, p->launch_count, &p->launch_capacity, sizeof *p->launch))
         p->launch[p->launch_count++] = *launch;

@@ -13,7 +13,7 @@ typedef struct lwi_profile_row {
     int section;
     char *kernel, *label; /* "dense_rows", "conv2d main.conv1 [64,256,16,16]" */
     uint64_t calls;
-    double seconds;
+    double seconds, fastest; /* of all calls, of the fastest: what the machine can when nothing disturbs it */
     double flops, bytes; /* of one call; flops of dense algebra only, bytes as if each buffer moved once */
 } lwi_profile_row;
 
