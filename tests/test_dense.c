@@ -177,8 +177,8 @@ static void check_gemm(lwi_lowering *l, const lwi_gemm *g, const finish *f)
 static void check_gemm_everywhere(lwi_gemm g, const finish *f)
 {
     for (int i = 0; i < NATIVE; i++)
-        for (int t = 0; t < 4; t++) {
-            g.ta = t & 1, g.tb = t & 2;
+        for (int t = 0; t < 8; t++) {
+            g.ta = t & 1, g.tb = t & 2, g.b_varies = t & 4;
             check_gemm(lowering[i], &g, f);
         }
 }
@@ -187,7 +187,8 @@ static const int64_t gemm_sizes[][3] = {/* m, n, k */
                                         {1, 1, 1},      {1, 1, 1000},   {1, 37, 5},   {1, 512, 300},
                                         {2, 3, 4},      {3, 1, 700},    {12, 32, 16}, {13, 33, 17},
                                         {16, 100, 129}, {64, 100, 512}, {100, 64, 1}, {97, 65, 257},
-                                        {5, 300, 31},   {128, 32, 40},  {31, 7, 600}};
+                                        {5, 300, 31},   {128, 32, 40},  {31, 7, 600}, {2, 260, 33},
+                                        {3, 130, 20},   {8, 65, 48},    {1, 1030, 70}};
 
 static void gemm_of_any_size_and_transposition(void **state)
 {
@@ -202,10 +203,10 @@ static void gemm_batches_may_share_an_operand(void **state)
 {
     (void)state;
     const int64_t m = 14, n = 35, k = 70;
-    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, m * k, k * n, m * n}, &plain);
-    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, 0, k * n, m * n}, &plain);
-    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, m * k, 0, m * n}, &plain);
-    check_gemm_everywhere((lwi_gemm){2, 3, 64, 1000, false, false, 3000, 0, 192}, &finishes[3]);
+    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, false, m * k, k * n, m * n}, &plain);
+    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, false, 0, k * n, m * n}, &plain);
+    check_gemm_everywhere((lwi_gemm){3, m, n, k, false, false, false, m * k, 0, m * n}, &plain);
+    check_gemm_everywhere((lwi_gemm){2, 3, 64, 1000, false, false, false, 3000, 0, 192}, &finishes[3]);
 }
 
 static void gemm_finishes_its_tile(void **state)

@@ -122,6 +122,7 @@ static void lower_matmul(lwi_lowering *l, int node)
                      .k = sa.dim[sa.rank - (inst.i[0] ? 2 : 1)],
                      .ta = a.transposed,
                      .tb = b.transposed,
+                     .b_varies = l->ir->inst[inst.in[1]].varies,
                      .stride_a = a.stride,
                      .stride_b = b.stride};
     if (gemm.batch > 1 && b.stride == 0 && !a.transposed && a.stride) { /* one tall product */

@@ -81,6 +81,7 @@ typedef struct lwi_epilogue {
 typedef struct lwi_gemm {
     int64_t batch, m, n, k;
     bool ta, tb;
+    bool b_varies; /* another one in each run, so that packing it would cost each time */
     int64_t stride_a, stride_b, stride_c;
 } lwi_gemm;
 

@@ -39,6 +39,10 @@ void lwi_push_ints(lwi_launch *launch, const int64_t *value, int count);
 void lwi_push_buffers(lwi_launch *launch, lwi_buffer y, const lwi_epilogue *epilogue);
 void lwi_push_activation(lwi_launch *launch, const lwi_epilogue *epilogue);
 
+/* A product with few rows, where the kernels of rows.cl serve it best; false where they do not. */
+bool lwi_few_rows(lwi_lowering *l, const lwi_gemm *g, lwi_buffer a, lwi_buffer b, lwi_buffer c,
+                  const lwi_epilogue *e);
+
 /* How a convolution can be done; not every way can do every one. */
 typedef enum lwi_algorithm {
     LWI_DIRECT,      /* one blocked product */

@@ -250,6 +250,12 @@ static lw_status gemm(lwi_lowering *l, const lwi_gemm *g, lwi_buffer a, lwi_buff
             return lw_fail(LW_UNSUPPORTED,
                            "matrix product %lld x (%lld x %lld x %lld) is beyond the native kernels",
                            (long long)g->batch, (long long)g->m, (long long)g->n, (long long)g->k);
+    lwi_gemm plain = *g; /* a single row or column lies the same either way */
+    plain.ta = g->ta && g->m > 1 && g->k > 1;
+    plain.tb = g->tb && g->n > 1 && g->k > 1;
+    g = &plain;
+    if (lwi_few_rows(l, g, a, b, c, e))
+        return LW_OK;
     lwi_dense d = {.kernel = g->ta ? "dense_outer" : "dense_rows",
                    .batch = (int)g->batch,
                    .ih = 1,

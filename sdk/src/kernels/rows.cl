@@ -1,0 +1,188 @@
+/* rows.cl — products with few rows (mapping networks, Jacobians, styles): what they cost is reading the right
+ * operand, so it is read once, as it lies, by as many columns at once as the registers hold.
+ *
+ * -D: VW vector width. */
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define vec JOIN(float, VW)
+#define loadv JOIN(vload, VW)
+#define storev JOIN(vstore, VW)
+#define PANEL (2 * VW)
+#define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+
+typedef struct epilogue {
+    __global const float *scale, *bias, *residual;
+    int activation;
+    float slope, gain, clamp;
+} epilogue;
+
+static inline vec load_part(__global const float *from, int count)
+{
+    if (count >= VW)
+        return loadv(0, from);
+    float part[VW];
+    for (int i = 0; i < VW; i++)
+        part[i] = i < count ? from[i] : 0;
+    return loadv(0, part);
+}
+
+static inline void store_part(vec value, __global float *to, int count)
+{
+    if (count >= VW) {
+        storev(value, 0, to);
+        return;
+    }
+    float part[VW];
+    storev(value, 0, part);
+    for (int i = 0; i < count; i++)
+        to[i] = part[i];
+}
+
+/* y[at..] = epilogue(v) for `count` columns from `column`. */
+static inline void finish(const epilogue *e, vec v, int column, int count, long at, __global float *y)
+{
+    if (e->scale)
+        v *= load_part(e->scale + column, count);
+    if (e->bias)
+        v += load_part(e->bias + column, count);
+    if (e->residual)
+        v += load_part(e->residual + at, count);
+    if (e->activation == 1)
+        v = select(v, v * e->slope, v <= (vec)(0));
+    else if (e->activation == 2)
+        v = tanh(v);
+    else if (e->activation == 3)
+        v = (vec)(1) / ((vec)(1) + exp(-v));
+    v *= e->gain;
+    if (e->clamp > 0) { /* comparisons, not fmin: what is not a number stays visible */
+        v = select(v, (vec)(e->clamp), v > (vec)(e->clamp));
+        v = select(v, (vec)(-e->clamp), v < (vec)(-e->clamp));
+    }
+    store_part(v, y + at, count);
+}
+
+/* --- right operand by columns: b [k][n], or in panels [n / PANEL][k][PANEL] ------------------------- */
+/* The accumulators of R rows x V vectors; with one row, two sets in turn, so that sums do not wait. */
+#define SUM_COLUMNS(R, V, load)                                                                    \
+    for (int step = 0; step < k; step++) {                                                         \
+        vec right[V];                                                                              \
+        _Pragma("unroll") for (int j = 0; j < V; j++) right[j] = load;                             \
+        _Pragma("unroll") for (int i = 0; i < R; i++)                                              \
+        {                                                                                          \
+            const vec left = (vec)(a[row[i] + step]);                                              \
+            _Pragma("unroll") for (int j = 0; j < V; j++) sum[i][j] = fma(left, right[j], sum[i][j]); \
+        }                                                                                          \
+    }
+
+/* y = epilogue(a b), a [m][k]. Global: blocks of V vectors of columns, batch. */
+#define ROWS_BY_COLUMNS(R, V)                                                                      \
+    FIXED rows_by_columns_##R(__global const float *a, __global const float *b, __global float *y, \
+                              __global const float *scale, __global const float *bias,             \
+                              __global const float *residual, int m, int n, int k, int packed, int stride_a, \
+                              int stride_b, int stride_y, int activation, float slope, float gain, float clamp) \
+    {                                                                                              \
+        const int first = get_global_id(0) * V * VW, batch = get_global_id(1), pitch = packed ? PANEL : n; \
+        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual,  \
+                            activation, slope, gain, clamp};                                       \
+        __global const float *at[V];                                                               \
+        a += (long)batch * stride_a, b += (long)batch * stride_b, y += (long)batch * stride_y;     \
+        for (int j = 0; j < V; j++) {                                                              \
+            const int column = first + j * VW;                                                     \
+            at[j] = packed ? b + (long)(column / PANEL) * k * PANEL + column % PANEL : b + column; \
+        }                                                                                          \
+        for (int row0 = 0; row0 < m; row0 += R) {                                                  \
+            vec sum[R][V];                                                                         \
+            int row[R];                                                                            \
+            _Pragma("unroll") for (int i = 0; i < R; i++)                                          \
+            {                                                                                      \
+                row[i] = min(row0 + i, m - 1) * k;                                                 \
+                _Pragma("unroll") for (int j = 0; j < V; j++) sum[i][j] = (vec)(0);                \
+            }                                                                                      \
+            if (first + V * VW <= n || (packed && first / PANEL + V / 2 <= (n + PANEL - 1) / PANEL)) { \
+                SUM_COLUMNS(R, V, loadv(0, at[j] + (long)step * pitch))                            \
+            } else if (packed) {                                                                   \
+                SUM_COLUMNS(R, V, first + j * VW < n ? loadv(0, at[j] + (long)step * PANEL) : (vec)(0)) \
+            } else {                                                                               \
+                SUM_COLUMNS(R, V, load_part(at[j] + (long)step * n, n - first - j * VW))           \
+            }                                                                                      \
+            _Pragma("unroll") for (int i = 0; i < R; i++) _Pragma("unroll") for (int j = 0; j < V; j++) \
+            {                                                                                      \
+                const int column = first + j * VW;                                                 \
+                if (row0 + i < m && column < n)                                                    \
+                    finish(&e, sum[i][j], column, n - column, (long)(row0 + i) * n + column, y);   \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+ROWS_BY_COLUMNS(1, 8)
+ROWS_BY_COLUMNS(2, 8)
+ROWS_BY_COLUMNS(4, 4)
+ROWS_BY_COLUMNS(8, 2)
+
+/* --- right operand by rows: b [n][k], as torch.nn.Linear has it -------------------------------------- */
+static inline float sum_lanes(vec v)
+{
+    float lane[VW], sum = 0;
+    storev(v, 0, lane);
+    for (int i = 0; i < VW; i++)
+        sum += lane[i];
+    return sum;
+}
+
+/* out[i][first + j] = a[row i] . b[column j] for R x C of them, vectors along k. */
+#define DOTS(R, C)                                                                                 \
+    static inline void dots_##R(__global const float *a, __global const float *b, const int *row, const long *column, \
+                                int k, float (*out)[VW], int first)                                \
+    {                                                                                              \
+        vec sum[R][C];                                                                             \
+        _Pragma("unroll") for (int i = 0; i < R; i++) _Pragma("unroll") for (int j = 0; j < C; j++) sum[i][j] = \
+            (vec)(0);                                                                              \
+        int step = 0;                                                                              \
+        for (; step + VW <= k; step += VW) {                                                       \
+            vec left[R];                                                                           \
+            _Pragma("unroll") for (int i = 0; i < R; i++) left[i] = loadv(0, a + row[i] + step);   \
+            _Pragma("unroll") for (int j = 0; j < C; j++)                                          \
+            {                                                                                      \
+                const vec right = loadv(0, b + column[j] + step);                                  \
+                _Pragma("unroll") for (int i = 0; i < R; i++) sum[i][j] = fma(left[i], right, sum[i][j]); \
+            }                                                                                      \
+        }                                                                                          \
+        for (int i = 0; i < R; i++)                                                                \
+            for (int j = 0; j < C; j++) {                                                          \
+                float rest = 0;                                                                    \
+                for (int s = step; s < k; s++)                                                     \
+                    rest = fma(a[row[i] + s], b[column[j] + s], rest);                             \
+                out[i][first + j] = sum_lanes(sum[i][j]) + rest;                                   \
+            }                                                                                      \
+    }
+
+/* y = epilogue(a b^T), a [m][k]. Global: blocks of VW columns, batch. */
+#define ROWS_BY_DOTS(R, C)                                                                         \
+    DOTS(R, C)                                                                                     \
+    FIXED rows_by_dots_##R(__global const float *a, __global const float *b, __global float *y,    \
+                           __global const float *scale, __global const float *bias,                \
+                           __global const float *residual, int m, int n, int k, int stride_a, int stride_b, \
+                           int stride_y, int activation, float slope, float gain, float clamp)     \
+    {                                                                                              \
+        const int first = get_global_id(0) * VW, batch = get_global_id(1), count = min(VW, n - first); \
+        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual,  \
+                            activation, slope, gain, clamp};                                       \
+        a += (long)batch * stride_a, b += (long)batch * stride_b, y += (long)batch * stride_y;     \
+        for (int row0 = 0; row0 < m; row0 += R) {                                                  \
+            float out[R][VW];                                                                      \
+            int row[R];                                                                            \
+            for (int i = 0; i < R; i++)                                                            \
+                row[i] = min(row0 + i, m - 1) * k;                                                 \
+            for (int j = 0; j < count; j += C) {                                                   \
+                long column[C];                                                                    \
+                for (int c = 0; c < C; c++)                                                        \
+                    column[c] = (long)min(first + j + c, n - 1) * k;                               \
+                dots_##R(a, b, row, column, k, out, j);                                            \
+            }                                                                                      \
+            for (int i = 0; i < R && row0 + i < m; i++)                                            \
+                finish(&e, loadv(0, out[i]), first, count, (long)(row0 + i) * n + first, y);       \
+        }                                                                                          \
+    }
+
+ROWS_BY_DOTS(1, 4)
+ROWS_BY_DOTS(4, 4)
