@@ -475,6 +475,54 @@ static void drop(training *t)
     lw_store_destroy(t->state);
 }
 
+/* y = (x w)^2 + exp(x w), with x [n, n]: some working memory */
+static lw_program *squares(lw_store *store, int n)
+{
+    lw_graph *g = lw_graph_create();
+    lw_value h =
+        lw_matmul(g, lw_input(g, "x", LW_SHAPE(n, n)), lw_parameter(g, store, n > 50 ? "large" : "small"));
+    lw_output(g, "y", lw_sum(g, lw_add(g, lw_square(g, h), lw_exp(g, lw_neg(g, h))), LW_ALL_AXES, false));
+    lw_program *p = compile(g);
+    lw_graph_destroy(g);
+    float *x = malloc(sizeof *x * (size_t)n * (size_t)n);
+    fill(x, (size_t)n * (size_t)n, "x");
+    assert_int_equal(lw_program_write(p, "x", x, (size_t)n * (size_t)n), LW_OK);
+    free(x);
+    return p;
+}
+
+static float result_of(lw_program *p)
+{
+    float y;
+    run(p);
+    assert_int_equal(lw_program_read(p, "y", &y, 1), LW_OK);
+    return y;
+}
+
+static void programs_of_a_device_share_working_memory(void **state)
+{
+    (void)state;
+    lw_device *usual = device;
+    device = lw_device_open("cpu", NULL); /* one that has run nothing yet */
+    lw_store *store = lw_store_create();
+    set(store, "small", LW_SHAPE(20, 20));
+    set(store, "large", LW_SHAPE(200, 200));
+    lw_program *small = squares(store, 20);
+    float alone = result_of(small);
+    size_t before = device->arena_count;
+    lw_program *large = squares(store, 200);
+    assert_true(device->arena_count > before);
+    float first = result_of(large);
+    assert_true(result_of(small) == alone); /* its buffers were cut anew */
+    assert_true(result_of(large) == first);
+    lw_program_destroy(large);
+    assert_true(result_of(small) == alone);
+    lw_program_destroy(small);
+    lw_store_destroy(store);
+    lw_device_close(device);
+    device = usual;
+}
+
 static void adam_steps_are_those_of_the_reference_and_lower_the_loss(void **state)
 {
     (void)state;
@@ -612,6 +660,7 @@ int main(void)
         cmocka_unit_test(dead_values_give_their_memory_to_later_ones),
         cmocka_unit_test(a_long_chain_with_many_outputs_agrees),
         cmocka_unit_test(random_graphs_agree),
+        cmocka_unit_test(programs_of_a_device_share_working_memory),
         cmocka_unit_test(adam_steps_are_those_of_the_reference_and_lower_the_loss),
         cmocka_unit_test(the_same_training_gives_the_same_bytes),
         cmocka_unit_test(a_closed_device_leaves_no_opencl_object),

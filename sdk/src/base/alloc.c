@@ -1,5 +1,5 @@
 /* alloc.c — checked, zeroed memory, and the switch with which tests make an allocation fail. */
-#include "latentwalk/base.h"
+#include "base/alloc_internal.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -44,6 +44,23 @@ void *lw_alloc(size_t count, size_t size)
     void *memory = calloc(1, bytes);
     if (!memory)
         lw_fail(LW_MEMORY, "out of memory: %zu bytes", bytes);
+    return memory;
+}
+
+void *lwi_alloc_aligned(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!byte_count(count, size, &bytes))
+        return NULL;
+    void *memory =
+        bytes > SIZE_MAX - LWI_ALIGNMENT
+            ? NULL
+            : aligned_alloc(LWI_ALIGNMENT, (bytes + LWI_ALIGNMENT - 1) / LWI_ALIGNMENT * LWI_ALIGNMENT);
+    if (!memory) {
+        lw_fail(LW_MEMORY, "out of memory: %zu bytes", bytes);
+        return NULL;
+    }
+    memset(memory, 0, bytes);
     return memory;
 }
 

@@ -4,19 +4,6 @@
 
 #define AT_ONCE 4 /* rows, and columns at most */
 
-static inline float sum_of(vec v)
-{
-#if VW == 16
-    const float8 a = v.lo + v.hi;
-    const float4 b = a.lo + a.hi;
-#elif VW == 8
-    const float4 b = v.lo + v.hi;
-#else
-    const float4 b = v;
-#endif
-    return (b.x + b.z) + (b.y + b.w);
-}
-
 /* y [rows][columns] = epilogue(x w^T), x [rows][depth], w [columns][depth], columns <= AT_ONCE; `image` rows per
  * image. Global: blocks of `block` rows, a multiple of AT_ONCE. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void

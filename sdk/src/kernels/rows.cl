@@ -2,64 +2,9 @@
  * operand, so it is read once, as it lies, by as many columns at once as the registers hold.
  *
  * -D: VW vector width. */
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define vec JOIN(float, VW)
-#define loadv JOIN(vload, VW)
-#define storev JOIN(vstore, VW)
-#define PANEL (2 * VW)
+#include "tile.cl"
+
 #define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-
-typedef struct epilogue {
-    __global const float *scale, *bias, *residual;
-    int activation;
-    float slope, gain, clamp;
-} epilogue;
-
-static inline vec load_part(__global const float *from, int count)
-{
-    if (count >= VW)
-        return loadv(0, from);
-    float part[VW];
-    for (int i = 0; i < VW; i++)
-        part[i] = i < count ? from[i] : 0;
-    return loadv(0, part);
-}
-
-static inline void store_part(vec value, __global float *to, int count)
-{
-    if (count >= VW) {
-        storev(value, 0, to);
-        return;
-    }
-    float part[VW];
-    storev(value, 0, part);
-    for (int i = 0; i < count; i++)
-        to[i] = part[i];
-}
-
-/* y[at..] = epilogue(v) for `count` columns from `column`. */
-static inline void finish(const epilogue *e, vec v, int column, int count, long at, __global float *y)
-{
-    if (e->scale)
-        v *= load_part(e->scale + column, count);
-    if (e->bias)
-        v += load_part(e->bias + column, count);
-    if (e->residual)
-        v += load_part(e->residual + at, count);
-    if (e->activation == 1)
-        v = select(v, v * e->slope, v <= (vec)(0));
-    else if (e->activation == 2)
-        v = tanh(v);
-    else if (e->activation == 3)
-        v = (vec)(1) / ((vec)(1) + exp(-v));
-    v *= e->gain;
-    if (e->clamp > 0) { /* comparisons, not fmin: what is not a number stays visible */
-        v = select(v, (vec)(e->clamp), v > (vec)(e->clamp));
-        v = select(v, (vec)(-e->clamp), v < (vec)(-e->clamp));
-    }
-    store_part(v, y + at, count);
-}
 
 /* --- right operand by columns: b [k][n], or in panels [n / PANEL][k][PANEL] ------------------------- */
 /* The accumulators of R rows x V vectors; with one row, two sets in turn, so that sums do not wait. */
@@ -82,7 +27,7 @@ static inline void finish(const epilogue *e, vec v, int column, int count, long 
                               int stride_b, int stride_y, int activation, float slope, float gain, float clamp) \
     {                                                                                              \
         const int first = get_global_id(0) * V * VW, batch = get_global_id(1), pitch = packed ? PANEL : n; \
-        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual,  \
+        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual, 0, \
                             activation, slope, gain, clamp};                                       \
         __global const float *at[V];                                                               \
         a += (long)batch * stride_a, b += (long)batch * stride_b, y += (long)batch * stride_y;     \
@@ -109,7 +54,7 @@ static inline void finish(const epilogue *e, vec v, int column, int count, long 
             {                                                                                      \
                 const int column = first + j * VW;                                                 \
                 if (row0 + i < m && column < n)                                                    \
-                    finish(&e, sum[i][j], column, n - column, (long)(row0 + i) * n + column, y);   \
+                    finish(&e, sum[i][j], 0, n, column, n - column, (long)(row0 + i) * n + column, y);   \
             }                                                                                      \
         }                                                                                          \
     }
@@ -120,15 +65,6 @@ ROWS_BY_COLUMNS(4, 4)
 ROWS_BY_COLUMNS(8, 2)
 
 /* --- right operand by rows: b [n][k], as torch.nn.Linear has it -------------------------------------- */
-static inline float sum_lanes(vec v)
-{
-    float lane[VW], sum = 0;
-    storev(v, 0, lane);
-    for (int i = 0; i < VW; i++)
-        sum += lane[i];
-    return sum;
-}
-
 /* out[i][first + j] = a[row i] . b[column j] for R x C of them, vectors along k. */
 #define DOTS(R, C)                                                                                 \
     static inline void dots_##R(__global const float *a, __global const float *b, const int *row, const long *column, \
@@ -152,7 +88,7 @@ static inline float sum_lanes(vec v)
                 float rest = 0;                                                                    \
                 for (int s = step; s < k; s++)                                                     \
                     rest = fma(a[row[i] + s], b[column[j] + s], rest);                             \
-                out[i][first + j] = sum_lanes(sum[i][j]) + rest;                                   \
+                out[i][first + j] = sum_of(sum[i][j]) + rest;                                   \
             }                                                                                      \
     }
 
@@ -165,7 +101,7 @@ static inline float sum_lanes(vec v)
                            int stride_y, int activation, float slope, float gain, float clamp)     \
     {                                                                                              \
         const int first = get_global_id(0) * VW, batch = get_global_id(1), count = min(VW, n - first); \
-        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual,  \
+        const epilogue e = {scale, bias, residual ? residual + (long)batch * stride_y : residual, 0, \
                             activation, slope, gain, clamp};                                       \
         a += (long)batch * stride_a, b += (long)batch * stride_b, y += (long)batch * stride_y;     \
         for (int row0 = 0; row0 < m; row0 += R) {                                                  \
@@ -180,7 +116,7 @@ static inline float sum_lanes(vec v)
                 dots_##R(a, b, row, column, k, out, j);                                            \
             }                                                                                      \
             for (int i = 0; i < R && row0 + i < m; i++)                                            \
-                finish(&e, loadv(0, out[i]), first, count, (long)(row0 + i) * n + first, y);       \
+                finish(&e, loadv(0, out[i]), 0, n, first, count, (long)(row0 + i) * n + first, y);       \
         }                                                                                          \
     }
 

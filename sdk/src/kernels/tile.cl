@@ -76,6 +76,20 @@ static inline void store_part(vec value, __global float *to, int count)
         to[i] = part[i];
 }
 
+/* Of all lanes. */
+static inline float sum_of(vec v)
+{
+#if VW == 16
+    const float8 a = v.lo + v.hi;
+    const float4 b = a.lo + a.hi;
+#elif VW == 8
+    const float4 b = v.lo + v.hi;
+#else
+    const float4 b = v;
+#endif
+    return (b.x + b.z) + (b.y + b.w);
+}
+
 /* y[at..] = epilogue(sum) for `count` channels from `channel` of image `image`. */
 static inline void finish(const epilogue *e, vec v, long image, int channels, int channel, int count, long at,
                           __global float *y)

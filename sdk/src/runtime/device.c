@@ -149,6 +149,8 @@ static lw_status open_found(lw_device *device, const found *f)
     clGetDeviceInfo(f->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof items, &items, NULL);
     clGetDeviceInfo(f->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     bool cpu = strcmp(f->info.type, "cpu") == 0;
+    /* Others might keep copies of what a buffer lies on. */
+    device->in_host_memory = cpu && strcmp(f->info.platform, "Portable Computing Language") == 0;
     device->target = (lwi_target){.is_cpu = cpu,
                                   .units = (int)f->info.units,
                                   .vector_width = cpu ? (int)width : 1,
@@ -219,6 +221,8 @@ void lwi_device_release(lw_device *device)
         clFinish(device->queue);
         clReleaseCommandQueue(device->queue);
     }
+    if (device->arena)
+        clReleaseMemObject(device->arena);
     if (device->context)
         clReleaseContext(device->context);
     lw_free(device);

@@ -21,11 +21,15 @@ struct lw_device {
     cl_command_queue queue;
     lwi_target target;
     const lwi_backend *backend;
-    size_t alignment;      /* of sub-buffers, in floats */
-    uint64_t largest;      /* bytes one buffer may have */
+    bool in_host_memory; /* buffers may lie on the host\'s own memory */
+    size_t alignment;    /* of sub-buffers, in floats */
+    uint64_t largest;    /* bytes one buffer may have */
     lw_device_info info;
-    lwi_built *built;      /* programs made of embedded files */
+    lwi_built *built; /* programs made of embedded files */
     int built_count;
+    cl_mem arena;       /* working memory of all programs, which run one after the other */
+    size_t arena_count; /* floats */
+    struct lw_program *programs;
     struct lwi_profile *profile; /* NULL: launches are not timed */
     pthread_t compiler;    /* of CLBlast's kernels, where compiles_ahead */
     bool compiles_ahead;

@@ -32,15 +32,8 @@ static lw_status create_memory(lw_program *p, lwi_buffer b)
     }
     if (p->device->none)
         return LW_OK;
-    if (info->memory != LWI_MEMORY_ARENA)
-        return create_buffer(p->device, info->count, info->data, &memory->mem);
-    if (info->first == -1) /* never used */
-        return LW_OK;
-    cl_int code;
-    cl_buffer_region region = {info->offset * sizeof(float), info->count * sizeof(float)};
-    memory->mem =
-        clCreateSubBuffer(p->arena, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
-    return lwi_cl(code, "create a part of the arena");
+    return info->memory == LWI_MEMORY_ARENA ? LW_OK
+                                            : create_buffer(p->device, info->count, info->data, &memory->mem);
 }
 
 static lw_status create_all_memory(lw_program *p)
@@ -49,8 +42,6 @@ static lw_status create_all_memory(lw_program *p)
     p->memory = lw_alloc((size_t)l->buffer_count + 1, sizeof *p->memory);
     if (!p->memory)
         return LW_MEMORY;
-    if (!p->device->none && l->arena_count)
-        LW_TRY(create_buffer(p->device, l->arena_count, NULL, &p->arena));
     for (lwi_buffer b = 1; b < l->buffer_count; b++)
         LW_TRY(create_memory(p, b));
     for (int s = 0; s < l->step_count; s++)
@@ -107,6 +98,84 @@ static lw_status set_argument(lw_program *p, cl_kernel kernel, int index, const 
     }
 }
 
+/* --- the arena ---------------------------------------------------------------------------------- */
+static bool in_arena(const lw_program *p, lwi_buffer b)
+{
+    return p->lowered->buffer[b].memory == LWI_MEMORY_ARENA && p->lowered->buffer[b].first != -1; /* used */
+}
+
+void lwi_release_arena(lw_program *p)
+{
+    if (!p->arena)
+        return;
+    for (lwi_buffer b = 1; b < p->lowered->buffer_count; b++)
+        if (in_arena(p, b) && p->memory[b].mem) {
+            clReleaseMemObject(p->memory[b].mem);
+            p->memory[b].mem = NULL;
+        }
+    clReleaseMemObject(p->arena);
+    p->arena = NULL;
+}
+
+/* The device's arena grows to what the largest program needs; the smaller one is not kept beside it. */
+static lw_status grow_arena(lw_device *device, size_t count)
+{
+    if (count <= device->arena_count)
+        return LW_OK;
+    LW_TRY(lwi_cl(clFinish(device->queue), "wait for the device"));
+    for (lw_program *p = device->programs; p; p = p->next)
+        lwi_release_arena(p);
+    if (device->arena)
+        clReleaseMemObject(device->arena);
+    device->arena = NULL;
+    device->arena_count = 0;
+    LW_TRY(create_buffer(device, count, NULL, &device->arena));
+    device->arena_count = count;
+    return LW_OK;
+}
+
+static lw_status cut_arena(lw_program *p)
+{
+    LW_TRY(grow_arena(p->device, p->lowered->arena_count));
+    if (!p->device->arena)
+        return LW_OK;
+    LW_TRY(lwi_cl(clRetainMemObject(p->device->arena), "hold the arena"));
+    p->arena = p->device->arena;
+    for (lwi_buffer b = 1; b < p->lowered->buffer_count; b++) {
+        if (!in_arena(p, b))
+            continue;
+        const lwi_buffer_info *info = &p->lowered->buffer[b];
+        cl_int code;
+        cl_buffer_region region = {info->offset * sizeof(float), info->count * sizeof(float)};
+        p->memory[b].mem =
+            clCreateSubBuffer(p->arena, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+        LW_TRY(lwi_cl(code, "create a part of the arena"));
+    }
+    return LW_OK;
+}
+
+lw_status lwi_bind_arena(lw_program *p)
+{
+    if (p->device->none || p->lowered->arena_count == 0 || (p->arena && p->arena == p->device->arena))
+        return LW_OK;
+    lwi_release_arena(p);
+    LW_TRY(cut_arena(p));
+    for (int s = 0; s < p->lowered->step_count; s++) {
+        const lwi_step *step = &p->lowered->step[s];
+        for (int a = 0; a < step->launch.arg_count; a++) {
+            const lwi_arg *arg = &step->launch.arg[a];
+            if ((arg->kind != LWI_ARG_READ && arg->kind != LWI_ARG_WRITE) || !in_arena(p, arg->buffer))
+                continue;
+            if (step->call)
+                p->enqueue[s].mem[a] = p->memory[arg->buffer].mem;
+            else
+                LW_TRY(set_argument(p, p->enqueue[s].kernel, a, arg));
+        }
+    }
+    return LW_OK;
+}
+
+/* --- kernels -------------------------------------------------------------------------------------- */
 static lw_status prepare_call(lw_program *p, const lwi_step *step, lwi_enqueue *enqueue)
 {
     size_t count = (size_t)step->launch.arg_count;
@@ -145,6 +214,7 @@ lw_status lwi_prepare(lw_program *p)
     p->enqueue = lw_alloc((size_t)p->lowered->step_count + 1, sizeof *p->enqueue);
     if (!p->enqueue)
         return LW_MEMORY;
+    LW_TRY(cut_arena(p));
     LW_TRY(build_generated(p));
     for (int s = 0; s < p->lowered->step_count; s++)
         LW_TRY(prepare_step(p, s));

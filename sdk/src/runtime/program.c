@@ -17,6 +17,8 @@ lw_program *lw_compile(lw_graph *graph, lw_device *device)
     if (!p)
         return NULL;
     p->device = device;
+    p->next = device->programs;
+    device->programs = p;
     lwi_device_retain(device);
     p->lowered = lwi_lower(graph, &device->target, device->backend, device->alignment);
     if (!p->lowered || lwi_prepare(p) != LW_OK) {
@@ -40,12 +42,15 @@ void lw_program_destroy(lw_program *p)
         lw_free(p->enqueue[s].mem);
         lw_free(p->enqueue[s].offset);
     }
+    lwi_release_arena(p);
     int buffers = p->lowered && p->memory ? p->lowered->buffer_count : 0;
     for (int b = 0; b < buffers; b++)
         if (p->memory[b].mem)
             clReleaseMemObject(p->memory[b].mem);
-    if (p->arena)
-        clReleaseMemObject(p->arena);
+    lw_program **link = &p->device->programs;
+    while (*link != p)
+        link = &(*link)->next;
+    *link = p->next;
     if (p->generated)
         clReleaseProgram(p->generated);
     lw_free(p->enqueue);
@@ -179,6 +184,7 @@ lw_status lw_program_run(lw_program *p)
 {
     lwi_lowering *l = p->lowered;
     LW_TRY(refresh(p));
+    LW_TRY(lwi_bind_arena(p));
     for (int s = 0; s < l->step_count && !p->device->none; s++)
         if (!l->step[s].constant || !p->folded)
             LW_TRY(p->device->profile ? enqueue_timed(p, s) : enqueue(p, s, NULL));

@@ -194,6 +194,8 @@ lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const 
         return lw_fail(LW_SHAPE, "tensor '%s' has the shape %s; values of shape %s cannot replace it", name,
                        lw_shape_text(entry->tensor->shape, had), lw_shape_text(shape, given));
     }
+    if (entry->settle)
+        LW_TRY(entry->settle(entry));
     size_t size = (size_t)lw_shape_count(shape) * sizeof *data;
     if (size)
         memmove(entry->tensor->data, data, size);

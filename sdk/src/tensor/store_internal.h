@@ -1,7 +1,7 @@
 /* store_internal.h — what a store keeps per tensor, shared with the device runtime.
  *
- * A tensor has a host copy and, once a program was compiled against the store, a device copy. At
- * most one of the two is stale. The store knows no device: the runtime hangs its buffer and two
+ * A tensor has a host copy and, once a program was compiled against the store, a device copy, which may be the
+ * same memory. At most one of the two is stale. The store knows no device: the runtime hangs its buffer and two
  * functions on the entry. An entry's address is stable for the life of its store. */
 #ifndef LWI_STORE_INTERNAL_H
 #define LWI_STORE_INTERNAL_H
@@ -21,6 +21,7 @@ struct lwi_entry {
     void *device_buffer;
     void *device;
     lw_status (*read_back)(lwi_entry *); /* fills tensor->data; the store then clears host_stale */
+    lw_status (*settle)(lwi_entry *);    /* waits until no run uses `tensor`; before the host changes it */
     void (*release)(lwi_entry *);        /* lets the device copy go; called when the store is destroyed */
 };
 

@@ -1,5 +1,6 @@
 /* tensor.c — dense float32 tensors on the host. */
 #include "latentwalk/tensor.h"
+#include "base/alloc_internal.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ lw_tensor *lw_tensor_create(lw_shape shape)
     if (!tensor)
         return NULL;
     tensor->shape = shape;
-    tensor->data = lw_alloc((size_t)count, sizeof *tensor->data);
+    tensor->data = lwi_alloc_aligned((size_t)count, sizeof *tensor->data); /* devices may use it in place */
     if (!tensor->data) {
         lw_wrap("no room for a tensor of shape %s", lw_shape_text(shape, text));
         lw_free(tensor);
