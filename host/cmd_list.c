@@ -5,6 +5,7 @@
 #include "latentwalk/program.h"
 #include "plugin/prefix.h"
 #include "runtime/clblast.h"
+#include "tuning.h"
 
 /* --- plugins ---------------------------------------------------------------------------------------- */
 static json_t *entry_json(const lwi_entry *entry)
@@ -85,14 +86,19 @@ int lwh_cmd_devices(const lwh_options *options)
     json_t *list = json_array();
     for (int i = 0; i < count && i < 64; i++) {
         const lw_device_info *d = &infos[i];
-        if (options->json)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i}", "selector",
-                                                  d->selector, "type", d->type, "name", d->name, "platform",
-                                                  d->platform, "version", d->version, "memory",
-                                                  (json_int_t)d->memory, "units", (int)d->units));
-        else
-            printf("%-6s %-11s %s\n%18s %s, %s, %u units, %.1f GiB\n", d->selector, d->type, d->name, "",
-                   d->platform, d->version, d->units, (double)d->memory / (1u << 30));
+        if (options->json) {
+            json_t *device = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i}", "selector", d->selector, "type",
+                                       d->type, "name", d->name, "platform", d->platform, "version",
+                                       d->version, "memory", (json_int_t)d->memory, "units", (int)d->units);
+            if (options->tuning)
+                json_object_set_new(device, "tuning", lwh_tuning_json(d));
+            json_array_append_new(list, device);
+            continue;
+        }
+        printf("%-6s %-11s %s\n%18s %s, %s, %u units, %.1f GiB\n", d->selector, d->type, d->name, "",
+               d->platform, d->version, d->units, (double)d->memory / (1u << 30));
+        if (options->tuning)
+            lwh_print_tuning(d);
     }
     if (options->json) {
         json_dumpf(list, stdout, JSON_INDENT(2));

@@ -6,6 +6,7 @@
 #include "folder.h"
 #include "model/model.h"
 #include "run.h"
+#include "tuning.h"
 
 /* --- shared ------------------------------------------------------------------------------------------- */
 static lw_status open_device(lwh_run *run, const char *select)
@@ -13,6 +14,12 @@ static lw_status open_device(lwh_run *run, const char *select)
     run->device = lw_device_open(select, run->pipeline->blas);
     if (!run->device)
         return lw_error_status();
+    if (!run->dry) {
+        char *record = lw_format("%s/tuning.json", run->folder);
+        lw_status status = record ? lwh_tune(run->device, run->pipeline->tuning, record) : LW_MEMORY;
+        lw_free(record);
+        LW_TRY(status);
+    }
     return lw_device_describe(run->device, &run->info);
 }
 

@@ -223,6 +223,9 @@ static void put_pipeline(writer *w, const lwh_pipeline *p, const char *blas)
     bool chosen = p->blas && strcmp(p->blas, "auto") != 0;
     putf(w, "  blas: %s", blas);
     put_origin(w, chosen ? lwh_yaml_get(device, "blas") : NULL, "chosen for the device");
+    bool estimated = strcmp(p->tuning, "estimate") == 0;
+    putf(w, "  tuning: %s", estimated ? p->tuning : "tuning.json");
+    put_origin(w, lwh_yaml_get(device, "tuning"), estimated ? "default" : "recorded beside this file");
     if (p->model_count)
         put(w, "models:\n");
     for (int i = 0; i < p->model_count; i++)

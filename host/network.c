@@ -1,5 +1,6 @@
 /* network.c — see network.h. */
 #include "network.h"
+#include "tuning.h"
 
 #include <string.h>
 
@@ -89,5 +90,11 @@ const char *lwh_set_value(const lwh_options *options, const char *path)
 
 lw_device *lwh_open_device(const lwh_options *options)
 {
-    return lw_device_open(lwh_set_value(options, "device.select"), lwh_set_value(options, "device.blas"));
+    lw_device *device =
+        lw_device_open(lwh_set_value(options, "device.select"), lwh_set_value(options, "device.blas"));
+    if (device && lwh_tune(device, lwh_default_tuning(), NULL) != LW_OK) {
+        lw_device_close(device);
+        return NULL;
+    }
+    return device;
 }

@@ -75,6 +75,8 @@ static const option options_table[] = {
     {"--fixture", "FOLDER", VERIFY,
      "config.json, weights and expected.safetensors of an official implementation"},
     {"--weights", "FILE", VERIFY, "the weights in that folder; the default is weights.safetensors"},
+    {"--tuning", NULL, DEVICES,
+     "also the algorithms chosen by measurement for each device, and where they are kept"},
     {"--plugin-path", "FOLDERS",
      RUN | CHECK | RESUME | PLUGINS | DESCRIBE | SCHEMA | INSPECT | IMPORT | GENERATE | VERIFY,
      "look for plugins here first (colon separated), then in LATENTWALK_PLUGIN_PATH\n"
@@ -108,6 +110,7 @@ const lwh_command lwh_commands[] = {
      "  latentwalk schema > pipeline.schema.json\n"},
     {"devices", NULL, "list the OpenCL devices", lwh_cmd_devices,
      "  latentwalk devices\n"
+     "  latentwalk devices --tuning\n"
      "  latentwalk devices --tune gpu\n"},
     {"inspect", "FILE", "what a checkpoint holds, and which plugins take it", lwh_cmd_inspect,
      "  latentwalk inspect network-snapshot-025000.pkl\n"
@@ -219,8 +222,9 @@ static bool apply(lwh_options *options, const char *name, const char *value)
         const char *name;
         bool *flag;
     } switches[] = {{"--dry-run", &options->dry_run}, {"--profile", &options->profile},
-                    {"--json", &options->json},       {"--quiet", &options->quiet},
-                    {"--force", &options->force},     {"--help", &options->help}};
+                    {"--tuning", &options->tuning},   {"--json", &options->json},
+                    {"--quiet", &options->quiet},     {"--force", &options->force},
+                    {"--help", &options->help}};
     for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
         if (strcmp(switches[i].name, name) == 0)
             return *switches[i].flag = true;

@@ -21,7 +21,7 @@ typedef struct lwh_options {
     const char *fixture, *weights;  /* verify */
     const char *tune;               /* devices */
     double checkpoint_every; /* seconds */
-    bool dry_run, profile, json, quiet, force, help;
+    bool dry_run, profile, tuning, json, quiet, force, help;
 } lwh_options;
 
 typedef struct lwh_command {

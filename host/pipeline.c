@@ -1,11 +1,13 @@
 /* pipeline.c — reading a pipeline: files and includes into one tree, the tree into models and steps. */
 #include "pipeline.h"
+#include "tuning.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "latentwalk/image.h"
 #include "model/model.h"
@@ -13,7 +15,7 @@
 
 static const char *const top_keys[] = {"latentwalk", "seed",   "device", "include",
                                        "models",     "matrix", "steps",  NULL};
-static const char *const device_keys[] = {"select", "blas", NULL};
+static const char *const device_keys[] = {"select", "blas", "tuning", NULL};
 static const char *const step_keys[] = {"id", "uses", "with", "inputs", NULL};
 
 /* --- small things ----------------------------------------------------------------------------- */
@@ -236,9 +238,19 @@ static void parse_seed(lwh_pipeline *p)
     p->seed_place = node->place;
 }
 
+static void parse_tuning(lwh_pipeline *p, const lwh_yaml *value)
+{
+    const bool word = strcmp(value->text, "measure") == 0 || strcmp(value->text, "estimate") == 0;
+    p->tuning = word ? value->text : lwh_resolve_path(p->arena, value->place, value->text);
+    if (!word && p->tuning && access(p->tuning, R_OK) != 0)
+        lwh_report(p->diagnostics, value->place, "measure, estimate, or the tuning.json of a run",
+                   "there is no file '%s'", p->tuning);
+}
+
 static void parse_device(lwh_pipeline *p, const lwh_yaml *node)
 {
     static const char *const backends[] = {"auto", "native", "clblast", NULL};
+    p->tuning = lwh_default_tuning();
     if (lwh_yaml_is_null(node))
         return;
     if (node->kind != LWH_MAP) {
@@ -256,6 +268,8 @@ static void parse_device(lwh_pipeline *p, const lwh_yaml *node)
                        "there is no back end '%s'", value->text);
         else if (blas)
             p->blas = value->text;
+        else if (strcmp(node->key[i]->text, "tuning") == 0)
+            parse_tuning(p, value);
         else if (strcmp(node->key[i]->text, "select") == 0)
             p->select = value->text;
     }

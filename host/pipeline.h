@@ -65,8 +65,8 @@ typedef struct lwh_pipeline {
     const char *file;
     lwh_yaml *root;
     uint64_t seed;
-    lwh_place seed_place; /* file NULL: the default */
-    const char *select, *blas;
+    lwh_place seed_place;               /* file NULL: the default */
+    const char *select, *blas, *tuning; /* tuning: "measure", "estimate", or a file */
     lwh_model *models;
     int model_count;
     lwh_step *steps;
@@ -104,7 +104,8 @@ void lwh_unknown_keys(lwh_pipeline *pipeline, const lwh_yaml *map, const char *c
 /* "one of: a, b, c", or "did you mean 'b'?" where one is near; in the arena. */
 const char *lwh_suggest(lwh_arena *arena, const char *text, const char *const *candidates);
 /* Fills `args` from a `with:` mapping (NULL: none); false where something was reported. Where the plugin
- * was `swapped` by --set or a matrix, parameters of the step that it does not have are left out, with a note. */
+ * was `swapped` by --set or a matrix, parameters of the step that it does not have are left out, with a note.
+ */
 bool lwh_fill_args(lwh_pipeline *pipeline, lw_args *args, const lwh_yaml *with, bool swapped);
 /* Was this written on the command line? */
 bool lwh_is_override(lwh_place place);

@@ -56,6 +56,7 @@ typedef struct lwi_target {
     int vector_width; /* preferred float vector width: 16 with AVX-512, 8 with AVX2, 1 on GPUs */
     int group_items;  /* the most work-items in a group, and the bytes of local memory that they share: */
     int local_bytes;
+    struct lwi_tuning *tuning; /* NULL: algorithms are chosen by estimate */
 } lwi_target;
 const lwi_target *lwi_lowering_target(const lwi_lowering *lowering);
 
@@ -91,6 +92,7 @@ typedef enum lwi_conv_kind { LWI_CONV_FORWARD, LWI_CONV_TRANSPOSE, LWI_CONV_WEIG
 typedef struct lwi_conv {
     lwi_conv_kind kind;
     int n, h, w, c, k, r, s, oh, ow, stride, padding;
+    bool varies; /* w is another one in every run; else packing it costs nothing */
 } lwi_conv;
 
 typedef struct lwi_backend {

@@ -1,6 +1,7 @@
 /* device.c — finding, opening and describing OpenCL devices, and building programs for them. */
 #include "runtime/device.h"
 #include "latentwalk/program.h"
+#include "runtime/tuning.h"
 #include "runtime/profile.h"
 #include "runtime/clblast.h"
 
@@ -211,6 +212,7 @@ void lwi_device_release(lw_device *device)
     if (!device || --device->references > 0)
         return;
     lwi_clblast_wait(device);
+    lwi_tuning_close(device->target.tuning);
     for (int i = 0; i < device->built_count; i++) {
         clReleaseProgram(device->built[i].program);
         lw_free(device->built[i].key);

@@ -3,6 +3,7 @@
  * Each is one blocked product (gemm.cl) over NHWC images. The transpose of a strided convolution is stride x
  * stride independent dense convolutions, one per phase of the output, so no zero is ever multiplied. */
 #include "runtime/native.h"
+#include "runtime/tuning.h"
 
 #include <limits.h>
 
@@ -284,5 +285,7 @@ lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_
     if (c->oh == 1 && c->ow == 1 && c->kind == LWI_CONV_TRANSPOSE) /* no two windows: one phase per tap */
         single.stride = c->r > c->s ? c->r : c->s;
     LW_TRY(check(&single));
-    return lwi_conv_by(l, lwi_cheapest(l, &single), &single, x, w, y, e);
+    lwi_tuning *tuning = lwi_lowering_target(l)->tuning;
+    const lwi_algorithm algorithm = tuning ? lwi_tuned(tuning, l, &single) : lwi_cheapest(l, &single);
+    return lwi_conv_by(l, algorithm, &single, x, w, y, e);
 }

@@ -67,7 +67,7 @@ double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
     /* Of the phases or planes along an axis, `short_ones` lack a tap, and so one of their points. */
     const double width = TILE + v.taps - 1, short_ones = (c->stride - c->r % c->stride) % c->stride;
     const double kept = 1 - short_ones / (c->stride * width);
-    return rows * filter * kept * kept / vw + 200 * (windows + tiles) +
+    return rows * filter * kept * kept / vw + 200 * (windows + tiles) + (c->varies ? 2.6 * filter : 0) +
            kept * kept * filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
 }
 
