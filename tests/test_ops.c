@@ -55,12 +55,13 @@ struct row {
     }
 
 /* --- what rows build ---------------------------------------------------------------------------- */
-#define FORMS(X)                                                                                      \
-    X(neg)                                                                                            \
-    X(abs)                                                                                            \
-    X(sign)                                                                                           \
-    X(floor) X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) X(sigmoid) \
-        X(softplus) X(relu)
+#define FORMS(X)                                                                                         \
+    X(neg)                                                                                               \
+    X(abs)                                                                                               \
+    X(sign)                                                                                              \
+    X(floor)                                                                                             \
+    X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) X(sigmoid) X(softplus) \
+        X(relu)
 #define PAIRS(X) X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(less) X(equal) X(matmul)
 #define X(n)                                                              \
     static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) \
@@ -275,6 +276,14 @@ static lw_value op_nearest(lw_graph *g, const lw_value *in, const row *r)
     return lw_upsample_nearest2d(g, in[0], (int)r->i[0]);
 }
 
+/* Nearest up-sampling and a convolution that keeps the size; i: factor, 1 for a bias and residual. */
+static lw_value op_doubled_conv(lw_graph *g, const lw_value *in, const row *r)
+{
+    lw_value up = lw_upsample_nearest2d(g, in[0], (int)r->i[0]);
+    lw_value y = lw_conv2d(g, up, in[1], .padding = (int)(r->shape[1].dim[2] / 2));
+    return r->i[1] ? lw_add(g, lw_leaky_relu(g, y, 0.2), lw_slice(g, up, 1, 0, 1, 1)) : y;
+}
+
 static lw_value op_pool(lw_graph *g, const lw_value *in, const row *r)
 {
     return lw_avg_pool2d(g, in[0], (int)r->i[0]);
@@ -374,6 +383,14 @@ static const row table[] = {
     {"conv to 3 channels", op_conv, {S(2, 20, 8, 8), S(3, 20, 3, 3), NONE}, ANY, 0, {1, 1, 0}},
     {"conv 4x4 stride 2", op_conv, {S(2, 64, 8, 8), S(70, 64, 4, 4), NONE}, ANY, 0, {2, 1, 1}},
     {"conv to one pixel", op_conv, {S(4, 40, 4, 4), S(1, 40, 4, 4), NONE}, ANY, 0, {1, 0, 0}},
+    {"conv 3x3, odd sizes", op_conv, {S(3, 33, 17, 14), S(40, 33, 3, 3), NONE}, ANY, 0, {1, 1, 0}},
+    {"conv 3x3, one image, wide", op_conv, {S(1, 48, 13, 13), S(70, 48, 3, 3), NONE}, ANY, 0, {1, 1, 0}},
+    {"conv 3x3 at 16", op_conv, {S(1, 64, 16, 16), S(64, 64, 3, 3), NONE}, ANY, 0, {1, 1, 0}},
+    {"conv 3x3, doubled", op_doubled_conv, {S(2, 20, 5, 6), S(18, 20, 3, 3), NONE}, ANY, DENSE, {2, 0}},
+    {"conv 3x3, doubled, from 3", op_doubled_conv, {S(1, 3, 7, 4), S(5, 3, 3, 3), NONE}, ANY, 0, {2, 1}},
+    {"conv 3x3, doubled, to 3", op_doubled_conv, {S(2, 32, 3, 3), S(3, 32, 3, 3), NONE}, ANY, 0, {2, 0}},
+    {"conv 3x3, tripled", op_doubled_conv, {S(1, 4, 3, 3), S(6, 4, 3, 3), NONE}, ANY, 0, {3, 0}},
+    {"conv 1x1, doubled", op_doubled_conv, {S(2, 9, 5, 4), S(11, 9, 1, 1), NONE}, ANY, DENSE, {2, 0}},
     {"conv bias relu", op_conv_bias, {S(2, 6, 9, 7), S(17, 6, 3, 3), S(17)}, ANY, DENSE, {1, 1}},
     {"conv 3x3 stride 2 odd", op_conv, {S(1, 4, 9, 9), S(6, 4, 3, 3), NONE}, ANY, 0, {2, 1, 0}},
     {"conv transpose from one pixel",

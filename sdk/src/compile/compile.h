@@ -61,6 +61,7 @@ void lwi_ir_destroy(lwi_ir *ir);
 int lwi_ir_add(lwi_ir *ir, const lwi_inst *inst, const int *in, int in_count);
 /* Lists what the outputs and assignments need, operands first, and counts uses. */
 lw_status lwi_ir_sort(lwi_ir *ir);
+lw_status lwi_join_resampling(lwi_ir *ir);
 lw_status lwi_match_epilogues(lwi_ir *ir);
 lw_status lwi_choose_stored(lwi_ir *ir);
 /* Marks what varies from run to run. */

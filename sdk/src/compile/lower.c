@@ -199,7 +199,9 @@ static void lower_all(lwi_lowering *l, const lw_graph *graph)
         l->status = lw_error_status();
         return;
     }
-    l->status = lwi_match_epilogues(l->ir);
+    l->status = lwi_join_resampling(l->ir);
+    if (l->status == LW_OK)
+        l->status = lwi_match_epilogues(l->ir);
     if (l->status == LW_OK)
         l->status = lwi_choose_stored(l->ir);
     lwi_mark_varying(l->ir);
