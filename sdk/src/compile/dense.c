@@ -135,21 +135,6 @@ static void lower_matmul(lwi_lowering *l, int node)
         l->status = l->backend->gemm(l, &gemm, a.buffer, b.buffer, c, &epilogue);
 }
 
-/* Whether the node differs from run to run; what depends on much is taken to. */
-static bool varies(const lwi_ir *ir, int node, int *budget)
-{
-    const lwi_inst *inst = &ir->inst[node];
-    if (inst->op == LWI_INPUT || inst->op == LWI_UNIFORM || inst->op == LWI_NORMAL || --*budget < 0)
-        return true;
-    for (int i = 0; i < ir->assign_count; i++)
-        if (ir->assign_to[i] == node)
-            return true;
-    for (int k = 0; k < inst->in_count; k++)
-        if (varies(ir, inst->in[k], budget))
-            return true;
-    return false;
-}
-
 static void lower_conv(lwi_lowering *l, int node)
 {
     lwi_inst inst = l->ir->inst[node];
@@ -173,8 +158,7 @@ static void lower_conv(lwi_lowering *l, int node)
                      .stride = (int)inst.i[0],
                      .padding = (int)inst.i[1]};
     bool weight = kind == LWI_CONV_WEIGHT;
-    int budget = 64;
-    conv.varies = !weight && varies(l->ir, inst.in[1], &budget);
+    conv.varies = !weight && l->ir->inst[inst.in[1]].varies;
     lwi_buffer a = lwi_dense_buffer(l, inst.in[0], LWI_NHWC);
     lwi_buffer b = lwi_dense_buffer(l, inst.in[1], weight ? LWI_NHWC : LWI_PLAIN);
     lwi_epilogue epilogue = epilogue_of(l, node, LWI_NHWC);
