@@ -174,36 +174,59 @@ FIXED sum_filter(__global const float *part, __global float *w, __global const f
     }
 }
 
-/* x [n][h][w][c] = epilogue(sum of the taps that reach it) from taps [n][oh][ow][c][r][s]: the transpose of a
- * convolution after the product of its pixels with the filters. Global: h, n. */
+/* to [k][taps][c] from w [k][c][taps]. Global: k. */
+FIXED pack_taps(__global const float *w, __global float *to, int c, int taps)
+{
+    w += get_global_id(0) * c * taps, to += get_global_id(0) * c * taps;
+    for (int i = 0; i < taps; i++)
+        for (int j = 0; j < c; j++)
+            to[i * c + j] = w[j * taps + i];
+}
+
+/* x [n][h][w][c] = epilogue(sum of the taps that reach it) from taps [n][oh][ow][r][s][c]: the transpose of a
+ * convolution after the product of its pixels with the filters. In a row, `stride` pixels that see the same
+ * pixels of y are summed at once, as stride * c <= MOST_FLOATS floats. The floats of taps are followed by VW
+ * more. Global: h, n. */
+#define MOST_FLOATS 512
 FIXED sum_taps(__global const float *taps, __global float *x, __global const float *scale,
                __global const float *bias, __global const float *residual, int w, int c, int r, int s, int oh,
                int ow, int stride, int padding, int per_image, int activation, float slope, float gain,
                float clamp_at)
 {
-    const int row = get_global_id(0), image = get_global_id(1), h = get_global_size(0), pitch = r * s;
-    const int i0 = (row + padding) % stride, y0 = (row + padding) / stride;
-    for (int column = 0; column < w; column++) {
-        const int j0 = (column + padding) % stride, x0 = (column + padding) / stride;
-        for (int first = 0; first < c; first += 8) {
-            const int count = min(8, c - first);
-            float sum[8] = {0};
-            for (int i = i0, y = y0; i < r && y >= 0; i += stride, y--) {
-                for (int j = j0, left = x0; j < s && left >= 0 && y < oh; j += stride, left--) {
-                    if (left >= ow)
+    const int row = get_global_id(0), image = get_global_id(1), h = get_global_size(0);
+    const int i0 = (row + padding) % stride, y0 = (row + padding) / stride, together = stride * c;
+    const epilogue e = {0, 0, 0, 0, activation, slope, gain, clamp_at};
+    const long line = ((long)image * h + row) * w * c;
+    float scales[MOST_FLOATS + VW], biases[MOST_FLOATS + VW];
+    for (int i = 0; i < together + VW; i++) {
+        scales[i] = scale ? scale[(per_image ? image * c : 0) + i % c] : 1;
+        biases[i] = bias ? bias[i % c] : 0;
+    }
+    for (int m = padding / stride; m * stride - padding < w; m++)
+        for (int first = 0; first < together; first += VW) {
+            vec sum = (vec)(0);
+            for (int i = i0, y = y0; i < r && y >= 0; i += stride, y--)
+                for (int j = 0, left = m; j < s && left >= 0 && y < oh; j += stride, left--) {
+                    const int count = min(stride, s - j) * c - first;
+                    if (left >= ow || count <= 0)
                         continue;
                     __global const float *from =
-                        taps + (((long)image * oh + y) * ow + left) * c * pitch + first * pitch;
-                    for (int channel = 0; channel < count; channel++)
-                        sum[channel] += from[channel * pitch + i * s + j];
+                        taps + (((((long)image * oh + y) * ow + left) * r + i) * s + j) * c + first;
+                    sum += count + first < together ? load_part(from, count) : loadv(0, from);
                 }
+            sum = sum * loadv(0, scales + first) + loadv(0, biases + first);
+            const int at = (m * stride - padding) * c + first, end = min(w * c, at - first + together);
+            if (at >= 0 && at + VW <= end) {
+                if (residual)
+                    sum += loadv(0, residual + line + at);
+                storev(activate(&e, sum), 0, x + line + at);
+                continue;
             }
-            for (int j = 0; j < count; j++) {
-                const int channel = first + j;
-                const long at = (((long)image * h + row) * w + column) * c + channel;
-                x[at] = finish_one(sum[j], scale, bias, residual, (per_image ? (long)image * c : 0) + channel,
-                               channel, at, activation, slope, gain, clamp_at);
-            }
+            float part[VW];
+            for (int i = 0; i < VW; i++)
+                part[i] = residual && at + i >= 0 && at + i < end ? residual[line + at + i] : 0;
+            storev(activate(&e, sum + loadv(0, part)), 0, part);
+            for (int i = max(0, -at); i < min(VW, end - at); i++)
+                x[line + at + i] = part[i];
         }
-    }
 }

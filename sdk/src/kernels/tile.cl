@@ -90,16 +90,9 @@ static inline float sum_of(vec v)
     return (b.x + b.z) + (b.y + b.w);
 }
 
-/* y[at..] = epilogue(sum) for `count` channels from `channel` of image `image`. */
-static inline void finish(const epilogue *e, vec v, long image, int channels, int channel, int count, long at,
-                          __global float *y)
+/* What an epilogue does at the end: activation, gain, clamp. */
+static inline vec activate(const epilogue *e, vec v)
 {
-    if (e->scale)
-        v *= load_part(e->scale + (e->per_image ? image * channels : 0) + channel, count);
-    if (e->bias)
-        v += load_part(e->bias + channel, count);
-    if (e->residual)
-        v += load_part(e->residual + at, count);
     if (e->activation == 1)
         v = select(v, v * e->slope, v <= (vec)(0));
     else if (e->activation == 2)
@@ -111,7 +104,20 @@ static inline void finish(const epilogue *e, vec v, long image, int channels, in
         v = select(v, (vec)(e->clamp), v > (vec)(e->clamp));
         v = select(v, (vec)(-e->clamp), v < (vec)(-e->clamp));
     }
-    store_part(v, y + at, count);
+    return v;
+}
+
+/* y[at..] = epilogue(sum) for `count` channels from `channel` of image `image`. */
+static inline void finish(const epilogue *e, vec v, long image, int channels, int channel, int count, long at,
+                          __global float *y)
+{
+    if (e->scale)
+        v *= load_part(e->scale + (e->per_image ? image * channels : 0) + channel, count);
+    if (e->bias)
+        v += load_part(e->bias + channel, count);
+    if (e->residual)
+        v += load_part(e->residual + at, count);
+    store_part(activate(e, v), y + at, count);
 }
 
 /* The same for one value; `scale_at` is where its scale lies. */

@@ -111,8 +111,15 @@ static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffe
 {
     const lwi_gemm product = {
         .batch = 1, .m = (int64_t)c->n * c->oh * c->ow, .n = (int64_t)c->c * c->r * c->s, .k = c->k};
-    const lwi_buffer taps = lwi_scratch(l, (size_t)(product.m * product.n));
-    LW_TRY(lwi_native.gemm(l, &product, y, w, taps, NULL));
+    const lwi_buffer turned = lwi_scratch(l, (size_t)(product.k * product.n));
+    lwi_launch pack = lwi_pack_launch(l, "pack_taps");
+    pack.global[0] = (size_t)c->k;
+    lwi_push(&pack, lwi_read(w));
+    lwi_push(&pack, lwi_write(turned));
+    lwi_push_ints(&pack, (int64_t[]){c->c, c->r * c->s}, 2);
+    lwi_emit(l, &pack);
+    const lwi_buffer taps = lwi_scratch(l, (size_t)(product.m * product.n + lwi_panel(l) / 2));
+    LW_TRY(lwi_native.gemm(l, &product, y, turned, taps, NULL));
     lwi_launch launch = lwi_pack_launch(l, "sum_taps");
     launch.global[0] = (size_t)c->h, launch.global[1] = (size_t)c->n;
     lwi_push(&launch, lwi_read(taps));
@@ -211,15 +218,15 @@ static double direct_cost(const lwi_lowering *l, const lwi_conv *c)
 static bool taps_can(const lwi_conv *c)
 {
     const int64_t columns = (int64_t)c->c * c->r * c->s, pixels = (int64_t)c->oh * c->ow;
-    return c->kind == LWI_CONV_TRANSPOSE && columns <= INT_MAX / 4 &&
+    return c->kind == LWI_CONV_TRANSPOSE && columns <= INT_MAX / 4 && c->stride * c->c <= 512 &&
            c->n * pixels * columns <= INT64_C(1) << 24;
 }
 
-/* Pays where few channels leave most of a panel empty: the sum costs twice the product. */
+/* Pays where few channels leave most of a panel empty; the sum costs as much as the product, and more. */
 static double taps_cost(const lwi_lowering *l, const lwi_conv *c)
 {
     const double columns = (double)panel_floats(l, (int64_t)c->c * c->r * c->s);
-    return 3 * 1.15 * c->n * c->oh * c->ow * c->k * columns * 2 / lwi_panel(l);
+    return 2.5 * 1.15 * c->n * c->oh * c->ow * c->k * columns * 2 / lwi_panel(l);
 }
 
 static bool few_columns_can(const lwi_conv *c)

@@ -68,7 +68,7 @@ double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
     const double width = TILE + v.taps - 1, short_ones = (c->stride - c->r % c->stride) % c->stride;
     const double kept = 1 - short_ones / (c->stride * width);
     return rows * filter * kept * kept / vw + 200 * (windows + tiles) + (c->varies ? 2.6 * filter : 0) +
-           kept * kept * filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.3 * (blocks - 1) : 1);
+           kept * kept * filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.2 * (blocks - 1) : 1);
 }
 
 /* Blocks of the result: as large as fits, but several for every unit. */
