@@ -112,6 +112,28 @@ static void z_is_what_numpy_draws(void **state)
     lw_store_destroy(store);
 }
 
+/* BigGAN's z with a truncation: scipy.stats.truncnorm.rvs(-2, 2, size=(1, 16),
+ * random_state=RandomState(seed)) * 0.4, of SciPy 1.10.1, the first eight of each. */
+static void truncated_z_is_what_scipy_draws(void **state)
+{
+    (void)state;
+    static const float published[2][8] = {{0.04682272f, 0.21599619f, 0.09936009f, 0.04303746f, -0.0734758f,
+                                           0.14258821f, -0.05995467f, 0.45810008f},
+                                          {-0.5228471f, 0.2918397f, -0.05915921f, 0.2252175f, 0.6834547f,
+                                           0.03689396f, 0.00107232f, -0.5325741f}};
+    program_expect("generate --network " LW_SOURCE_DIR
+                   "/tests/fixtures/biggan/weights.safetensors --seeds 0,7 "
+                   "--trunc 0.4 --outdir scipy --save-tensors scipy.safetensors",
+                   0, "seed0007.png");
+    lw_store *store = lw_store_load(in_folder("scipy.safetensors"));
+    assert_non_null(store);
+    const lw_tensor *z = lw_store_get(store, "z");
+    assert_non_null(z);
+    for (int i = 0; i < 16; i++)
+        assert_float_equal(z->data[i / 8 * z->shape.dim[1] + i % 8], published[i / 8][i % 8], 1e-7);
+    lw_store_destroy(store);
+}
+
 static void given_latents_make_the_images_of_the_seeds(void **state)
 {
     (void)state;
@@ -281,6 +303,7 @@ int main(void)
         cmocka_unit_test(every_seed_makes_a_file_of_its_name),
         cmocka_unit_test(a_seed_makes_the_same_bytes_in_any_company),
         cmocka_unit_test(z_is_what_numpy_draws),
+        cmocka_unit_test(truncated_z_is_what_scipy_draws),
         cmocka_unit_test(given_latents_make_the_images_of_the_seeds),
         cmocka_unit_test(bytes_are_those_of_the_official_images),
         cmocka_unit_test(a_loop_becomes_an_animated_webp),
