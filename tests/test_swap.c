@@ -67,7 +67,7 @@ static void without_a_mapping_walks_go_through_z(void **state)
     write_pipeline("z.yaml", PLAIN, "", "method/linear-traversal");
     program_expect("run z.yaml --quiet --out z", 0, "");
     program_expect("run z.yaml --quiet --out z2 --set steps.walk.uses=method/random-traversal", 0, "");
-    program_expect("check z.yaml --set steps.walk.uses=method/bounded-local-space", 3,
+    program_expect("check z.yaml --set steps.walk.uses=method/bounded-local-space", 2,
                    "needs a model with `map`");
 }
 
