@@ -145,14 +145,14 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
         if (i > depth)
             break;
         if (i == 0)
-            h = lw_tap(g, h, "format");
+            h = lw_tap(g, lw_tap(g, h, "format"), "affine0");
         h = lw_relu(g, normalize(g, args, h, layer_name(layout, depth, i, true, name, sizeof name)));
         h = lw_tap(g, h, "block%d", i);
     }
     return strcmp(lw_text(args, "output"), "tanh") == 0 ? lw_tanh(g, h) : h;
 }
 
-static const char *const provides[] = {"synthesize", NULL};
+static const char *const provides[] = {"synthesize", "affine", NULL};
 static const char *const prefixes[] = {"avgG.", "netG.", "G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL, synthesize};
 

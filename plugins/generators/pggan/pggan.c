@@ -184,7 +184,7 @@ static void dims(const lw_args *args, lw_dims *dims)
         lw_dims_set(dims, "classes", lw_int(args, "classes"));
 }
 
-static const char *const provides[] = {"synthesize", "grow", NULL};
+static const char *const provides[] = {"synthesize", "grow", "affine", NULL};
 static const char *const prefixes[] = {"avgG.", "netG.", "generator_smooth.", "generator.", "Gs.", "G.",
                                        "",      NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL, pggan_synthesize};

@@ -77,7 +77,7 @@ static lw_value apply_layer(const network *n, lw_value x, int number, bool skip)
         return x;
     x = pixel_norm(g, x);
     if (number == 0)
-        x = first_layer(n, x, k);
+        x = lw_tap(g, first_layer(n, lw_tap(g, x, "latent"), k), "affine0");
     else if (layer.fused)
         x = lw_conv_transpose2d(g, x, k.weight, .stride = 2, .padding = 1, .bias = k.bias);
     else

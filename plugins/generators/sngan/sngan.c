@@ -284,6 +284,7 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     lw_value bias, weight = glorot(&n, LW_SHAPE(first * bottom * bottom, lw_int(args, "z_dim")), 1,
                                    layer_name(n.layout, DENSE, 0, name), &bias);
     lw_value h = lw_tap(g, lw_unflatten(g, lw_linear(g, z, weight, bias), bottom, bottom), "dense");
+    h = lw_tap(g, h, "affine0");
     for (int block = 0; block < blocks; block++)
         h = residual_block(&n, h, block, lw_list_int(args, "widths", block + 1));
     h = normalize(&n, h, LAST_NORM, blocks);
@@ -293,7 +294,7 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     return lw_tanh(g, convolve(&n, h, lw_int(args, "channels"), 3, 1, name));
 }
 
-static const char *const provides[] = {"synthesize", NULL};
+static const char *const provides[] = {"synthesize", "affine", NULL};
 static const char *const prefixes[] = {"G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL, synthesize};
 

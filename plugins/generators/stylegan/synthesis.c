@@ -119,6 +119,7 @@ static lw_value stylize(const net *n, lw_value x, int layer)
     sg1_name(n->keys, SG1_STYLE_WEIGHT, layer, weight);
     sg1_name(n->keys, SG1_STYLE_BIAS, layer, bias);
     lw_value s = lw_tap(g, sg1_linear(g, n->keys, w_of(n, layer), &dense, weight, bias), "style%02d", layer);
+    s = lw_tap(g, s, "affine%d", layer);
     lw_value scale = lw_unflatten(g, lw_slice(g, s, 1, 0, channels, 1), 1, 1);
     lw_value shift = lw_unflatten(g, lw_slice(g, s, 1, channels, channels, 1), 1, 1);
     lw_value norm = lw_rsqrt(g, lw_affine(g, lw_variance(g, x, plane, true, false), 1, 1e-8));

@@ -238,7 +238,7 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value latent)
     return sg2_synthesize(g, args, latent);
 }
 
-static const char *const provides[] = {"synthesize", "map", NULL};
+static const char *const provides[] = {"synthesize", "map", "affine", NULL};
 static const char *const prefixes[] = {"G_ema.", "g_ema.", "generator_smooth.", "generator.", "G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, sg2_dims, map, synthesize, truncate};
 

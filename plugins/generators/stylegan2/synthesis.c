@@ -48,7 +48,10 @@ static lw_value style(const net *n, const char *name, int w, int64_t count, int 
     snprintf(bias, sizeof bias, "%s%s", name, keys->style_bias);
     const sg2_dense layer = {count, 1, keys->plus_one ? 0 : 1};
     lw_value s = sg2_linear(n->g, w_of(n, w), &layer, weight, bias);
-    return lw_tap(n->g, keys->plus_one ? lw_affine(n->g, s, 1, 1) : s, "style_b%d_%s", 4 << block, tap);
+    s = lw_tap(n->g, keys->plus_one ? lw_affine(n->g, s, 1, 1) : s, "style_b%d_%s", 4 << block, tap);
+    if (strcmp(tap, "torgb") == 0 && w + 1 < sg2_layer_count(n->args))
+        return s; /* shares its w with the convolution after it, which is the layer's */
+    return lw_tap(n->g, s, "affine%d", w);
 }
 
 /* x [1 or N, C, H, W], s [N, C], kernel [O, C, k, k] -> [N, O, H, W], or [N, O, 2 H, 2 W]. */

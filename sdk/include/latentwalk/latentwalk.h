@@ -14,6 +14,7 @@
 #include "model.h"
 #include "step.h"
 #include "local.h"
+#include "direction.h"
 #include "image.h"
 
 #endif
