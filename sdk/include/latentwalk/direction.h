@@ -13,7 +13,7 @@
 #ifndef LATENTWALK_DIRECTION_H
 #define LATENTWALK_DIRECTION_H
 
-#include "model.h"
+#include "step.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +47,18 @@ LW_API lw_directions *lw_directions_load(const char *path, const char *space);
 LW_API lw_status lw_directions_fit(lw_directions *directions, lw_model *model, bool force);
 /* What goes to a port, for a model that they fit. */
 LW_API lw_tensor *lw_directions_displacements(const lw_directions *directions, lw_model *model);
+
+/* Latents of the model as generation draws them: z of normal numbers keyed by the seed and the purpose, [count, z_dim],
+ * and in W what they are mapped to, not truncated, [count, w_dim]. Compiled for the step. */
+LW_API lw_tensor *lw_step_latents(lw_step *step, lw_model *model, const char *space, int64_t count,
+                                  const char *purpose);
+/* Sets the deviations to those of latents [M, d] of their space along the directions (M >= 2, ddof 0). */
+LW_API lw_status lw_directions_measure(lw_directions *directions, const lw_tensor *latents);
+/* How a finder ends: the directions become the step's own (method, model), are measured on 5000 latents of the model
+ * (GANSpace's number) unless `measured`, are saved as "directions.safetensors" in the step's folder and set as the output
+ * `port`. Takes ownership, also on failure; NULL passes on the error that stands. */
+LW_API lw_status lw_step_output_directions(lw_step *step, const char *port, lw_model *model,
+                                           lw_directions *directions, bool measured);
 
 #ifdef __cplusplus
 }
