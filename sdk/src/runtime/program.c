@@ -5,6 +5,18 @@
 
 #include <string.h>
 
+lw_program *lwi_program_create(lw_device *device)
+{
+    lw_program *p = lw_alloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->device = device;
+    p->next = device->programs;
+    device->programs = p;
+    lwi_device_retain(device);
+    return p;
+}
+
 lw_program *lw_compile(lw_graph *graph, lw_device *device)
 {
     if (!graph || !device) {
@@ -13,13 +25,9 @@ lw_program *lw_compile(lw_graph *graph, lw_device *device)
     }
     if (lw_graph_status(graph) != LW_OK)
         return NULL;
-    lw_program *p = lw_alloc(1, sizeof *p);
+    lw_program *p = lwi_program_create(device);
     if (!p)
         return NULL;
-    p->device = device;
-    p->next = device->programs;
-    device->programs = p;
-    lwi_device_retain(device);
     p->lowered = lwi_lower(graph, &device->target, device->backend, device->alignment);
     if (!p->lowered || lwi_prepare(p) != LW_OK) {
         lw_wrap("cannot compile the graph");

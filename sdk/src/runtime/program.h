@@ -32,6 +32,8 @@ struct lw_program {
     bool folded; /* constant steps have run */
 };
 
+/* A program of the device with nothing in it yet; NULL without memory. */
+lw_program *lwi_program_create(lw_device *device);
 /* Makes buffers, kernels and arguments of a lowered program (prepare.c). */
 lw_status lwi_prepare(lw_program *program);
 /* Cuts the program's working buffers from the device's arena, if that is another one than before. */

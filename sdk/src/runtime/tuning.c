@@ -155,16 +155,13 @@ static double now(void)
 /* A program of nothing but this convolution, on memory that nobody has written. */
 static lw_program *only(lw_device *device, lwi_algorithm algorithm, const lwi_conv *c)
 {
-    lw_program *p = lw_alloc(1, sizeof *p);
-    lwi_lowering *l = lw_alloc(1, sizeof *l);
-    if (!p || !l) {
-        lw_free(p);
-        lw_free(l);
+    lw_program *p = lwi_program_create(device);
+    lwi_lowering *l = p ? lw_alloc(1, sizeof *l) : NULL;
+    if (!l) {
+        lw_program_destroy(p);
         return NULL;
     }
-    p->device = device;
     p->lowered = l;
-    lwi_device_retain(device);
     l->target = device->target;
     l->target.tuning = NULL;
     l->backend = device->backend;
@@ -174,7 +171,7 @@ static lw_program *only(lw_device *device, lwi_algorithm algorithm, const lwi_co
     const lwi_buffer w = lwi_scratch(l, (size_t)c->k * (size_t)c->c * (size_t)c->r * (size_t)c->s);
     const lwi_buffer y = lwi_scratch(l, (size_t)c->n * (size_t)c->oh * (size_t)c->ow * (size_t)c->k);
     if (l->status != LW_OK || lwi_conv_by(l, algorithm, c, x, w, y, NULL) != LW_OK || l->status != LW_OK ||
-        lwi_plan_memory(l) != LW_OK || lwi_prepare(p) != LW_OK) {
+        lwi_plan_memory(l) != LW_OK || lwi_prepare(p) != LW_OK || lwi_bind_arena(p) != LW_OK) {
         lw_program_destroy(p);
         return NULL;
     }
