@@ -75,6 +75,8 @@ LW_API lw_status lw_store_shape(const lw_store *store, const char *name, lw_shap
 LW_API const lw_tensor *lw_store_get(lw_store *store, const char *name);
 /* Adds, or replaces the values of, a tensor (copied). A replaced one must keep its shape. */
 LW_API lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const float *data);
+/* Sets `name` to what `from` holds under `from_name`, which an error says is not there. */
+LW_API lw_status lw_store_copy(lw_store *store, const char *name, lw_store *from, const char *from_name);
 /* Copies every tensor of `from` whose name starts with `prefix`, under the rest of its name. */
 LW_API lw_status lw_store_merge(lw_store *store, lw_store *from, const char *prefix);
 /* Metadata (safetensors' __metadata__): NULL when the key is absent. */

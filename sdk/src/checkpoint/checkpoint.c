@@ -285,11 +285,39 @@ static lw_status open_by_content(lwi_checkpoint *file)
                    file->name);
 }
 
+static void release(lwi_origin *origin)
+{
+    lwi_checkpoint *file = (lwi_checkpoint *)origin; /* its first member */
+    for (size_t i = 0; i < file->network_count; i++)
+        json_decref(file->networks[i].config);
+    for (size_t i = 0; i < file->array_count; i++)
+        lw_tensor_destroy(file->arrays[i]);
+    lw_free(file->arrays);
+    lw_free(file->networks);
+    lw_free(file->tensors);
+    lw_free(file->inflated);
+    lw_store_destroy(file->store);
+    lwi_zip_close(file->zip);
+    lwi_pickle_free(&file->pickle);
+    lw_free(file->unpacked);
+    json_decref(file->others);
+    if (file->owned)
+        lw_free((char *)(uintptr_t)file->name);
+    lw_free(file->owned);
+    lw_free(file);
+}
+
+static lw_status load(lwi_origin *origin, const void *item, float *out)
+{
+    return lwi_checkpoint_read((lwi_checkpoint *)origin, item, out);
+}
+
 lwi_checkpoint *lwi_checkpoint_parse(const uint8_t *data, size_t size, const char *name)
 {
     lwi_checkpoint *file = lw_alloc(1, sizeof *file);
     if (!file)
         return NULL;
+    file->origin = (lwi_origin){1, load, release};
     file->name = name;
     file->data = data;
     file->size = size;
@@ -305,54 +333,54 @@ lwi_checkpoint *lwi_checkpoint_open(const char *path)
 {
     uint8_t *data;
     size_t size;
-    if (lw_file_read(path, largest_file, &data, &size) != LW_OK)
+    char *name = lw_strdup(path);
+    if (!name || lw_file_read(path, largest_file, &data, &size) != LW_OK) {
+        lw_free(name);
         return NULL;
-    lwi_checkpoint *file = lwi_checkpoint_parse(data, size, path);
-    if (file)
+    }
+    lwi_checkpoint *file = lwi_checkpoint_parse(data, size, name);
+    if (file) {
         file->owned = data;
-    else
-        lw_free(data);
-    return file;
+        return file;
+    }
+    lw_free(data);
+    lw_free(name);
+    return NULL;
 }
 
 void lwi_checkpoint_close(lwi_checkpoint *file)
 {
-    if (!file)
-        return;
-    for (size_t i = 0; i < file->network_count; i++)
-        json_decref(file->networks[i].config);
-    for (size_t i = 0; i < file->array_count; i++)
-        lw_tensor_destroy(file->arrays[i]);
-    lw_free(file->arrays);
-    lw_free(file->networks);
-    lw_free(file->tensors);
-    lw_free(file->storage);
-    lw_store_destroy(file->store);
-    lwi_zip_close(file->zip);
-    lwi_pickle_free(&file->pickle);
-    lw_free(file->unpacked);
-    json_decref(file->others);
-    lw_free(file->owned);
-    lw_free(file);
+    if (file)
+        lwi_origin_release(&file->origin);
 }
 
 /* --- reading
  * ------------------------------------------------------------------------------------------------ */
 
-/* The storage's first usable element; of an archive, its entry is unpacked and kept until another is asked
- * for. */
+/* Makes file->storage the archive's entry, its checksum verified once: unpacked and kept until another is
+ * asked for, or as it lies in the archive. */
+static lw_status open_storage(lwi_checkpoint *file, size_t index)
+{
+    const lwi_zip_entry *entry = lwi_zip_at(file->zip, index);
+    if (file->storage && file->storage_entry == index)
+        return LW_OK;
+    lw_free(file->inflated);
+    file->storage = file->inflated = NULL;
+    file->storage_entry = index;
+    if (entry->method == 0)
+        return lwi_zip_stored(file->zip, entry, &file->storage);
+    LW_TRY(lwi_zip_read(file->zip, entry, &file->inflated));
+    file->storage = file->inflated;
+    return LW_OK;
+}
+
+/* The storage's first usable element. */
 static const uint8_t *storage_data(lwi_checkpoint *file, const lwi_pstorage *storage)
 {
     size_t size = storage->element == LWI_ELEMENTS ? 1 : lwi_element_size(storage->element);
-    const uint8_t *data = storage->data;
-    if (!data && (!file->storage || file->storage_entry != storage->entry)) {
-        lw_free(file->storage);
-        file->storage = NULL;
-        file->storage_entry = storage->entry;
-        if (lwi_zip_read(file->zip, lwi_zip_at(file->zip, storage->entry), &file->storage) != LW_OK)
-            return NULL;
-    }
-    return (data ? data : file->storage) + (size_t)storage->start * size;
+    if (!storage->data && open_storage(file, storage->entry) != LW_OK)
+        return NULL;
+    return (storage->data ? storage->data : file->storage) + (size_t)storage->start * size;
 }
 
 lw_status lwi_checkpoint_read(lwi_checkpoint *file, const lwi_named_tensor *tensor, float *out)

@@ -50,9 +50,10 @@ const lwi_network *lwi_checkpoint_primary(const lwi_checkpoint *file);
 /* The elements as float32, in C order, into room for all of them. */
 lw_status lwi_checkpoint_read(lwi_checkpoint *file, const lwi_named_tensor *tensor, float *out);
 
-/* All networks in one store, each tensor under "NETWORK.", TensorFlow's in the layouts of the PyTorch ports
- * (see tensorflow.h). Metadata: "config" (the primary network's arguments, or the file's), "config.NETWORK"
- * for each. With `network`: that one alone, its names bare. The caller's. */
+/* All networks in one store, whose tensors are read when they are first looked at (a file opened by path
+ * stays open as long as the store wants it): each tensor under "NETWORK.", TensorFlow's in the layouts of the
+ * PyTorch ports (see tensorflow.h). Metadata: "config" (the primary network's arguments, or the file's),
+ * "config.NETWORK" for each. With `network`: that one alone, its names bare. The caller's. */
 lw_store *lwi_checkpoint_store(lwi_checkpoint *file, const char *network);
 
 /* Opens, takes the store, closes: what `weights: FILE` means, whatever FILE is. */

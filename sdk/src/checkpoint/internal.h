@@ -5,11 +5,13 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/zip.h"
+#include "tensor/store_internal.h"
 
 struct lwi_checkpoint {
+    lwi_origin origin; /* of the stores made of it; it closes with the last of them */
     const char *name;
     const char *container;
-    uint8_t *owned; /* the file's bytes, where opened by path */
+    uint8_t *owned; /* the file's bytes, where opened by path; then the name is its own too */
     const uint8_t *data;
     size_t size;
     lwi_pickle pickle;
@@ -24,7 +26,8 @@ struct lwi_checkpoint {
     size_t tensor_count, tensor_room;
     uint64_t elements; /* of all tensors */
     json_t *others;
-    uint8_t *storage; /* the archive's entry read last */
+    const uint8_t *storage; /* the archive's entry looked at last, or NULL … */
+    uint8_t *inflated;      /* … and its memory where it does not lie in the archive */
     size_t storage_entry;
 };
 

@@ -38,9 +38,9 @@ static lw_status add_network(lwi_checkpoint *file, const lwi_network *network, c
         lwi_entry *entry = lwi_store_add(store, name, tensor->shape);
         if (!entry)
             return lw_wrap("'%s'", file->name);
-        LW_TRY(lwi_checkpoint_read(file, tensor, entry->tensor->data));
-        entry->device_stale = true;
-        entry->version = 1;
+        lwi_entry_defer(entry, &file->origin, tensor);
+        if (!file->owned) /* borrowed bytes may go before the store does */
+            LW_TRY(lwi_entry_refresh(entry));
     }
     return LW_OK;
 }

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
+#include <zlib.h>
 
 struct lwi_zip {
     const char *name;
+    const uint8_t *data;
     zip_t *zip;
     lwi_zip_entry *entries;
     size_t count;
@@ -38,7 +40,7 @@ static lw_status compare(const lwi_zip *zip)
         const lwi_zip_entry *entry = &zip->entries[i];
         same = zip_stat_index(zip->zip, entry->index, ZIP_FL_ENC_RAW, &stat) == 0 &&
                strcmp(stat.name, entry->name) == 0 && stat.size == entry->size &&
-               stat.comp_size == entry->packed;
+               stat.comp_size == entry->packed && stat.crc == entry->crc;
     }
     return same ? LW_OK
                 : lw_fail(LW_FORMAT,
@@ -52,6 +54,7 @@ lwi_zip *lwi_zip_open(const uint8_t *data, size_t size, const char *name)
     if (!zip)
         return NULL;
     zip->name = name;
+    zip->data = data;
     if (open_archive(zip, data, size) == LW_OK && compare(zip) == LW_OK)
         return zip;
     lwi_zip_close(zip);
@@ -107,6 +110,14 @@ static bool read_all(zip_file_t *file, uint8_t *out, size_t size)
     return zip_fread(file, &past, 1) == 0;
 }
 
+static lw_status damaged(const lwi_zip *zip, const lwi_zip_entry *entry)
+{
+    return lw_fail(LW_FORMAT,
+                   "'%s': entry '%s' of the zip archive is damaged: its data do not unpack to what its "
+                   "size and checksum say",
+                   zip->name, entry->name);
+}
+
 lw_status lwi_zip_read(lwi_zip *zip, const lwi_zip_entry *entry, uint8_t **data)
 {
     *data = lw_alloc(entry->size ? entry->size : 1, 1);
@@ -120,8 +131,11 @@ lw_status lwi_zip_read(lwi_zip *zip, const lwi_zip_entry *entry, uint8_t **data)
         return LW_OK;
     lw_free(*data);
     *data = NULL;
-    return lw_fail(LW_FORMAT,
-                   "'%s': entry '%s' of the zip archive is damaged: its data do not unpack to what its "
-                   "size and checksum say",
-                   zip->name, entry->name);
+    return damaged(zip, entry);
+}
+
+lw_status lwi_zip_stored(const lwi_zip *zip, const lwi_zip_entry *entry, const uint8_t **data)
+{
+    *data = zip->data + entry->data;
+    return crc32_z(0, *data, entry->size) == entry->crc ? LW_OK : damaged(zip, entry);
 }

@@ -11,6 +11,7 @@ typedef struct lwi_zip_entry {
     size_t header;    /* byte of the archive where its local header starts … */
     size_t data, end; /* … its data starts and ends */
     uint32_t method;  /* 0: stored, 8: deflated */
+    uint32_t crc;     /* of the unpacked bytes, as the directory has it */
     size_t index;     /* in the directory */
 } lwi_zip_entry;
 
@@ -31,5 +32,7 @@ const lwi_zip_entry *lwi_zip_at(const lwi_zip *zip, size_t index);
 const lwi_zip_entry *lwi_zip_find(const lwi_zip *zip, const char *name);
 /* The entry's bytes, checksum verified; released with lw_free. */
 lw_status lwi_zip_read(lwi_zip *zip, const lwi_zip_entry *entry, uint8_t **data);
+/* The same where they lie in the archive, borrowed; for stored entries (method 0). */
+lw_status lwi_zip_stored(const lwi_zip *zip, const lwi_zip_entry *entry, const uint8_t **data);
 
 #endif

@@ -198,6 +198,7 @@ static lw_status read_entry(const archive *a, size_t *at, lwi_zip_entry *entry)
                        "'%s': entry '%s' of the zip archive is packed by method %u; supported are 0 "
                        "(stored) and 8 (deflated)",
                        a->name, entry->name, entry->method);
+    entry->crc = (uint32_t)number(central + 16, 4);
     entry->packed = (size_t)packed;
     entry->size = (size_t)size;
     LW_TRY(check_local(a, entry, header, names));

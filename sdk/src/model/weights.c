@@ -211,10 +211,7 @@ static lw_status copy_tensors(lw_store *to, lw_store *from, lw_part which, const
         if (strncmp(name, prefix, strlen(prefix)) != 0 || ignored(name) ||
             of_another_part(name, which, prefix))
             continue;
-        const lw_tensor *tensor = lw_store_get(from, name);
-        if (!tensor)
-            return lw_error_status();
-        LW_TRY(lw_store_set(to, name + strlen(prefix), tensor->shape, tensor->data));
+        LW_TRY(lw_store_copy(to, name + strlen(prefix), from, name));
     }
     return LW_OK;
 }

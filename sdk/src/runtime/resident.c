@@ -74,6 +74,7 @@ lw_status lwi_upload(lwi_entry *entry)
     lw_device *device = entry->device;
     if (!entry->device_stale)
         return LW_OK;
+    LW_TRY(lwi_entry_refresh(entry)); /* it may still lie in a file */
     size_t size = (size_t)lw_shape_count(entry->tensor->shape) * sizeof(float);
     if (!device->none && size && !in_place(device, entry))
         LW_TRY(lwi_cl(clEnqueueWriteBuffer(device->queue, entry->device_buffer, CL_TRUE, 0, size,

@@ -35,8 +35,31 @@ lw_store *lw_store_create(void)
     return lw_alloc(1, sizeof(lw_store));
 }
 
+void lwi_origin_release(lwi_origin *origin)
+{
+    if (origin && --origin->references == 0)
+        origin->close(origin);
+}
+
+static void forget_origin(lwi_entry *entry)
+{
+    lwi_origin *origin = entry->origin;
+    entry->origin = NULL;
+    lwi_origin_release(origin);
+}
+
+void lwi_entry_defer(lwi_entry *entry, lwi_origin *origin, const void *item)
+{
+    origin->references++;
+    entry->origin = origin;
+    entry->item = item;
+    entry->device_stale = true;
+    entry->version = 1;
+}
+
 static void entry_destroy(lwi_entry *entry)
 {
+    forget_origin(entry);
     if (entry->release)
         entry->release(entry);
     lw_tensor_destroy(entry->tensor);
@@ -164,6 +187,11 @@ lw_status lw_store_shape(const lw_store *store, const char *name, lw_shape *shap
 
 lw_status lwi_entry_refresh(lwi_entry *entry)
 {
+    if (entry->origin) {
+        if (entry->origin->load(entry->origin, entry->item, entry->tensor->data) != LW_OK)
+            return lw_wrap("cannot read tensor '%s'", entry->name);
+        forget_origin(entry);
+    }
     if (entry->host_stale) {
         if (entry->read_back(entry) != LW_OK)
             return lw_wrap("cannot read tensor '%s' back from the device", entry->name);
@@ -197,12 +225,34 @@ lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const 
     if (entry->settle)
         LW_TRY(entry->settle(entry));
     size_t size = (size_t)lw_shape_count(shape) * sizeof *data;
+    forget_origin(entry);
     if (size)
         memmove(entry->tensor->data, data, size);
     entry->host_stale = false;
     entry->device_stale = true;
     entry->version++;
     return LW_OK;
+}
+
+/* What still lies in a file stays there. */
+static lw_status copy_entry(lw_store *store, const char *name, lwi_entry *from)
+{
+    if (!from->origin || find(store, name)) {
+        LW_TRY(lwi_entry_refresh(from));
+        return lw_store_set(store, name, from->tensor->shape, from->tensor->data);
+    }
+    lwi_entry *entry = lwi_store_add(store, name, from->tensor->shape);
+    if (!entry)
+        return lw_error_status();
+    lwi_entry_defer(entry, from->origin, from->item);
+    return LW_OK;
+}
+
+lw_status lw_store_copy(lw_store *store, const char *name, lw_store *from, const char *from_name)
+{
+    lwi_entry *entry = find(from, from_name);
+    return entry ? copy_entry(store, name, entry)
+                 : lw_fail(LW_NOT_FOUND, "there is no tensor named '%s'", from_name);
 }
 
 lw_status lw_store_merge(lw_store *store, lw_store *from, const char *prefix)
@@ -212,8 +262,7 @@ lw_status lw_store_merge(lw_store *store, lw_store *from, const char *prefix)
         lwi_entry *entry = from->entries[i];
         if (strncmp(entry->name, prefix, length) != 0)
             continue;
-        LW_TRY(lwi_entry_refresh(entry));
-        LW_TRY(lw_store_set(store, entry->name + length, entry->tensor->shape, entry->tensor->data));
+        LW_TRY(copy_entry(store, entry->name + length, entry));
     }
     return LW_OK;
 }
