@@ -1,8 +1,9 @@
-/* bench_dense.c — speed of the native dense back end: matrix products against OpenBLAS, and convolutions.
+/* bench_dense.c — speed of the native dense back end: matrix products against OpenBLAS, and convolutions by
+ * every algorithm that does them.
  *
- * Each number is the best of several runs; a product and its OpenBLAS counterpart take turns. "packed" leaves
- * out the packing of the right operand, as a program does whose weights do not change. Usage: bench_dense
- * [part of a name] */
+ * Each number is the best of several runs; a product and its OpenBLAS counterpart take turns. "packed", for
+ * convolutions in brackets, leaves out the packing of the right operand, as a program does whose weights do
+ * not change. A star marks the algorithm of the lowest estimate. Usage: bench_dense [part of a name] */
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 
 #include "immediate.h"
+#include "runtime/native.h"
 
 static double now(void)
 {
@@ -81,24 +83,27 @@ static void bench_conv(lwi_lowering *l, const char *name, lwi_conv c)
     const size_t count_y = (size_t)c.n * c.oh * c.ow * c.k;
     float *x = ones(count_x), *w = ones(count_w), *y = ones(count_y);
     const double flops = 2.0 * c.n * c.oh * c.ow * c.k * c.c * c.r * c.s;
-    double total = 0;
-    printf("%-18s %6.2f GFLOP ", name, flops * 1e-9);
     for (int kind = 0; kind < 3; kind++) {
         c.kind = (lwi_conv_kind)kind;
-        if (lwi_native.conv(l, &c, immediate_buffer(l, x, count_x), immediate_buffer(l, w, count_w),
-                            immediate_buffer(l, y, count_y), NULL) != LW_OK)
-            abort();
-        double whole = INFINITY, packed = INFINITY;
-        for (int i = 0; i < repeats(flops); i++) {
-            whole = fmin(whole, immediate_replay(l, true));
-            packed = fmin(packed, immediate_replay(l, false));
+        printf("%-16s %6.2f GFLOP %-9s", name, flops * 1e-9, kinds[kind]);
+        for (int a = 0; a < LWI_ALGORITHMS; a++) {
+            const lwi_algorithm algorithm = (lwi_algorithm)a;
+            if (!lwi_conv_can(algorithm, &c))
+                continue;
+            if (lwi_conv_by(l, algorithm, &c, immediate_buffer(l, x, count_x),
+                            immediate_buffer(l, w, count_w), immediate_buffer(l, y, count_y), NULL) != LW_OK)
+                abort();
+            double whole = INFINITY, packed = INFINITY;
+            for (int i = 0; i < repeats(flops); i++) {
+                whole = fmin(whole, immediate_replay(l, true));
+                packed = fmin(packed, immediate_replay(l, false));
+            }
+            printf("| %s%s %.2f ms %.0f (%.0f) ", algorithm == lwi_cheapest(l, &c) ? "*" : "",
+                   lwi_algorithm_name(algorithm), whole * 1e3, flops / whole * 1e-9, flops / packed * 1e-9);
+            immediate_reset(l);
         }
-        total += whole;
-        printf("| %s %7.2f ms %5.0f (%5.0f) ", kinds[kind], whole * 1e3, flops / whole * 1e-9,
-               flops / packed * 1e-9);
-        immediate_reset(l);
+        printf("\n");
     }
-    printf("| all %7.2f ms\n", total * 1e3);
     fflush(stdout);
     free(x), free(w), free(y);
 }
@@ -119,10 +124,13 @@ static const conv_case cases[] = {
     {"dcgan G 256>128", CONV(64, 16, 128, 256, 4, 2, 1)}, {"dcgan G 128>64", CONV(64, 32, 64, 128, 4, 2, 1)},
     {"dcgan G 64>3", CONV(64, 64, 3, 64, 4, 2, 1)},       {"dcgan D 64>128", CONV(64, 32, 64, 128, 4, 2, 1)},
     {"dcgan D 256>512", CONV(64, 8, 256, 512, 4, 2, 1)},  {"dcgan D 512>1", CONV(64, 4, 512, 1, 4, 1, 0)},
-    {"3x3 512 at 4", CONV(8, 4, 512, 512, 3, 1, 1)},      {"3x3 512 at 32", CONV(1, 32, 512, 512, 3, 1, 1)},
-    {"3x3 512 at 64", CONV(1, 64, 512, 512, 3, 1, 1)},    {"3x3 128 at 256", CONV(1, 256, 128, 128, 3, 1, 1)},
-    {"3x3 64 at 64", CONV(8, 64, 64, 64, 3, 1, 1)},       {"3x3 32 at 1024", CONV(1, 1024, 32, 32, 3, 1, 1)},
-    {"1x1 32>3 at 1024", CONV(1, 1024, 32, 3, 1, 1, 0)},  {"1x1 512>3 at 64", CONV(1, 64, 512, 3, 1, 1, 0)},
+    {"3x3 512 at 4", CONV(8, 4, 512, 512, 3, 1, 1)},      {"3x3 512 at 16", CONV(1, 16, 512, 512, 3, 1, 1)},
+    {"3x3 512 at 32", CONV(1, 32, 512, 512, 3, 1, 1)},    {"3x3 512 at 64", CONV(1, 64, 512, 512, 3, 1, 1)},
+    {"3x3 128 at 256", CONV(1, 256, 128, 128, 3, 1, 1)},  {"3x3 64 at 64", CONV(1, 64, 64, 64, 3, 1, 1)},
+    {"3x3 64 at 64 x8", CONV(8, 64, 64, 64, 3, 1, 1)},    {"3x3 64 at 128", CONV(1, 128, 64, 64, 3, 1, 1)},
+    {"3x3 32 at 1024", CONV(1, 1024, 32, 32, 3, 1, 1)},   {"up 3x3 512>256", CONV(1, 65, 256, 512, 3, 2, 0)},
+    {"up 3x3 64>32", CONV(1, 513, 32, 64, 3, 2, 0)},      {"1x1 32>3 at 1024", CONV(1, 1024, 32, 3, 1, 1, 0)},
+    {"1x1 512>3 at 64", CONV(1, 64, 512, 3, 1, 1, 0)},
 };
 
 static const int gemms[][5] = {
