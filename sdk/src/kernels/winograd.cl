@@ -102,49 +102,50 @@ static inline bool lacks_tap(int transposed, int at, int stride, int padding, in
 }
 
 /* u [phase][point][panel][step][PANEL] from w [k][c][r][r]: a step is a channel of a plane, the channels
- * filled up to whole vectors; the columns are k, or c for the transpose. Global: panels, vectors of steps,
- * phases. */
+ * filled up to whole vectors; the columns are k, or c for the transpose. Global: panels, vectors of channels. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_winograd(__global const float *w, __global float *u, int k, int c, int r, int stride, int padding,
               int transposed)
 {
-    const int panel = get_global_id(0), panels = get_global_size(0);
-    const int step0 = get_global_id(1) * VW, steps = get_global_size(1) * VW, phase = get_global_id(2);
-    const int columns = transposed ? c : k, depth = transposed ? k : c;
-    const int plane = step0 / ((depth + VW - 1) / VW * VW), first = step0 - plane * ((depth + VW - 1) / VW * VW);
-    const int at = transposed ? phase : plane;
+    const int panel = get_global_id(0), panels = get_global_size(0), first = get_global_id(1) * VW;
+    const int channels = get_global_size(1) * VW, planes = transposed ? 1 : stride * stride;
+    const int columns = min(PANEL, (transposed ? c : k) - panel * PANEL), depth = transposed ? k : c;
     const long pitch_column = transposed ? r * r : (long)c * r * r;
     const long pitch_step = transposed ? (long)c * r * r : r * r;
-    for (int step = first; step < first + VW; step++) {
-        float taps[R * R * PANEL];
-        for (int i = 0; i < R * R; i++) {
-            const int y = tap_of(transposed, at / stride, i / R, stride, padding);
-            const int x = tap_of(transposed, at % stride, i % R, stride, padding);
-            const bool some = y < r && x < r && step < depth;
-            __global const float *from = w + panel * PANEL * pitch_column + step * pitch_step + y * r + x;
-            for (int j = 0; j < PANEL; j++)
-                taps[i * PANEL + j] = some && panel * PANEL + j < columns ? from[j * pitch_column] : 0;
-        }
-        for (int side = 0; side < 2; side++) {
-            vec g[R], t[W], half_way[R * W];
-#pragma unroll
-            for (int i = 0; i < R; i++) {
-                for (int j = 0; j < R; j++)
-                    g[j] = loadv(2 * (i * R + j) + side, taps);
-                taps_to_points(g, t);
-                for (int j = 0; j < W; j++)
-                    half_way[j * R + i] = t[j];
+    float taps[R * R * PANEL];
+    for (int i = 0; i < R * R * PANEL; i++)
+        taps[i] = 0;
+    for (int at = 0; at < stride * stride; at++)
+        for (int channel = first; channel < first + VW; channel++) {
+            __global const float *from = w + panel * PANEL * pitch_column + channel * pitch_step;
+            for (int i = 0; i < R * R; i++) {
+                const int y = tap_of(transposed, at / stride, i / R, stride, padding);
+                const int x = tap_of(transposed, at % stride, i % R, stride, padding);
+                const bool some = y < r && x < r && channel < depth;
+                for (int j = 0; j < columns; j++)
+                    taps[i * PANEL + j] = some ? from[j * pitch_column + y * r + x] : 0;
             }
+            const int phase = transposed ? at : 0, step = transposed ? channel : at * channels + channel;
+            const long pitch = (long)panels * planes * channels * PANEL;
+            __global float *to = u + phase * POINTS * pitch + ((long)panel * planes * channels + step) * PANEL;
+            for (int side = 0; side < 2; side++) {
+                vec g[R], t[W], half_way[R * W];
 #pragma unroll
-            for (int j = 0; j < W; j++) {
-                taps_to_points(half_way + j * R, t);
-                for (int i = 0; i < W; i++) {
-                    const long point = (long)phase * POINTS + i * W + j;
-                    storev(t[i], side, u + ((point * panels + panel) * steps + step0 + step - first) * PANEL);
+                for (int i = 0; i < R; i++) {
+                    for (int j = 0; j < R; j++)
+                        g[j] = loadv(2 * (i * R + j) + side, taps);
+                    taps_to_points(g, t);
+                    for (int j = 0; j < W; j++)
+                        half_way[j * R + i] = t[j];
+                }
+#pragma unroll
+                for (int j = 0; j < W; j++) {
+                    taps_to_points(half_way + j * R, t);
+                    for (int i = 0; i < W; i++)
+                        storev(t[i], side, to + (i * W + j) * pitch);
                 }
             }
         }
-    }
 }
 
 /* Where a tile lies: its image, and its first output in the grid of the phase. */
@@ -297,4 +298,157 @@ winograd(__global const float *x, __global const float *u, __global float *y, __
                 }
         }
     }
+}
+
+/* --- the filter's gradient: the transposes of all that, in the other order ----------------------------------- */
+
+/* One axis: M gradients of outputs -> W points. */
+static inline void gradient_to_points(const vec *y, vec *m)
+{
+#if R == 3
+    const vec p = fma((vec)(0.5f), y[2], y[0]), q = fma((vec)(0.5f), y[3], y[1]);
+    const vec r = fma((vec)(2), y[2], y[0]), s = fma((vec)(2), y[3], y[1]);
+    m[0] = y[0];
+    m[1] = fma((vec)(A), q, p);
+    m[2] = fma((vec)(-A), q, p);
+    m[3] = fma((vec)(B), s, r);
+    m[4] = fma((vec)(-B), s, r);
+    m[5] = y[3];
+#else
+    const vec p = y[0] + y[2], q = y[1] + y[3];
+    m[0] = y[0];
+    m[1] = p + q;
+    m[2] = p - q;
+    m[3] = fma((vec)(0.125f), y[3], fma((vec)(0.25f), y[2], fma((vec)(0.5f), y[1], y[0])));
+    m[4] = y[3];
+#endif
+}
+
+/* One axis: W points of sums -> R gradients of taps. */
+static inline void points_to_taps(const vec *u, vec *g)
+{
+#if R == 3
+    const vec s = (u[1] + u[2]) * (-2.0f / 3), d = (u[1] - u[2]) * (-2.0f / 3);
+    const vec t = (u[3] + u[4]) * (1.0f / 6), e = (u[3] - u[4]) * (1.0f / 6);
+    g[0] = u[0] + s + t;
+    g[1] = fma((vec)(A), d, e * B);
+    g[2] = fma((vec)(2), t, fma((vec)(0.5f), s, u[5]));
+#else
+    const vec third = u[2] * (1.0f / 3);
+    g[0] = fma((vec)(2), u[0], fma((vec)(-8.0f / 3), u[3], u[1] - third));
+    g[1] = fma((vec)(-4.0f / 3), u[3], u[1] + third + u[4]);
+#endif
+}
+
+/* d [point][panel][tile][PANEL] from the gradients y [images][oh][ow][oc]. Global: blocks of `block` tiles,
+ * panels. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_gradient(__global const float *y, __global float *d, int images, int oh, int ow, int oc, int block)
+{
+    const int down = (oh + M - 1) / M, across = (ow + M - 1) / M, tiles = images * down * across;
+    const int panel = get_global_id(1), panels = get_global_size(1);
+    const int first = get_global_id(0) * block, last = min(first + block, tiles);
+    for (int tile = first; tile < last; tile++) {
+        const place at = place_of(tile, down, across);
+        for (int side = 0; side < 2; side++) {
+            const int channel = panel * PANEL + side * VW;
+            vec half_way[W * M], g[M], t[W];
+#pragma unroll
+            for (int j = 0; j < M; j++) {
+#pragma unroll
+                for (int i = 0; i < M; i++)
+                    g[i] = at.y + i < oh && at.x + j < ow
+                               ? load_part(y + (((long)at.image * oh + at.y + i) * ow + at.x + j) * oc + channel,
+                                           oc - channel)
+                               : (vec)(0);
+                gradient_to_points(g, t);
+#pragma unroll
+                for (int i = 0; i < W; i++)
+                    half_way[i * M + j] = t[i];
+            }
+#pragma unroll
+            for (int i = 0; i < W; i++) {
+                gradient_to_points(half_way + i * M, t);
+#pragma unroll
+                for (int j = 0; j < W; j++)
+                    storev(t[j], side, d + ((((long)i * W + j) * panels + panel) * tiles + tile) * PANEL);
+            }
+        }
+    }
+}
+
+/* part [split][r][r][ic][oc], the filter's gradient from the tiles of each split; d as winograd_gradient makes it.
+ * Blocks of `block_channels` channels of one plane and `block_panels` panels; `depth` tiles are transformed at
+ * once. Global: planes x blocks of channels, blocks of panels, splits. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_filter(__global const float *x, __global const float *d, __global float *part, int images, int ih, int iw,
+                int ic, int r, int stride, int padding, int oh, int ow, int oc, int block_channels,
+                int block_panels, int depth)
+{
+    float v[INPUTS], sums[SUMS];
+    const int down = (oh + M - 1) / M, across = (ow + M - 1) / M, tiles = images * down * across;
+    const int panels = (oc + PANEL - 1) / PANEL, blocks = (ic + block_channels - 1) / block_channels;
+    const int plane = get_global_id(0) / blocks, channel0 = get_global_id(0) % blocks * block_channels;
+    const int panel0 = get_global_id(1) * block_panels, panel_count = min(block_panels, panels - panel0);
+    const int split = get_global_id(2), share = (tiles + (int)get_global_size(2) - 1) / (int)get_global_size(2);
+    const int begin = min(split * share, tiles), end = min(begin + share, tiles);
+    const int pitch = block_channels + 16, points_pitch = depth * pitch + 16, span = (W - 1) * stride;
+    const long row = (long)iw * ic * stride, column = (long)ic * stride;
+    for (int i = 0; begin == end && i < POINTS * block_panels * block_channels * PANEL; i++)
+        sums[i] = 0;
+    for (int k = begin; k < end; k += depth) {
+        const int count = min(depth, end - k);
+        for (int t = 0; t < count; t++) {
+            const place at = place_of(k + t, down, across);
+            const int top = at.y * stride + plane / stride - padding, left = at.x * stride + plane % stride - padding;
+            __global const float *from = x + (((long)at.image * ih + top) * iw + left) * ic + channel0;
+            for (int i = 0; i < block_channels; i += VW) {
+                float *to = v + t * pitch + i;
+                const int there = ic - channel0 - i;
+                if (top >= 0 && left >= 0 && top + span < ih && left + span < iw && there >= VW)
+                    transform_window(from + i, row, column, true, 0, W, 0, W, VW, to, points_pitch);
+                else
+                    transform_window(from + i, row, column, false, first_inside(top, stride),
+                                     end_inside(top, stride, ih), first_inside(left, stride),
+                                     end_inside(left, stride, iw), there, to, points_pitch);
+            }
+        }
+        for (int p = 0; p < POINTS; p++)
+            for (int j = 0; j < panel_count; j++)
+                for (int i = 0; i < block_channels; i += ROWS)
+                    tile(v + p * points_pitch + i, 1, pitch,
+                         d + (((long)p * panels + panel0 + j) * tiles + k) * PANEL, PANEL,
+                         oc - (panel0 + j) * PANEL, count, k == begin,
+                         sums + ((p * block_panels + j) * block_channels + i) * PANEL);
+    }
+    part += (long)split * r * r * ic * oc;
+    for (int i = 0; i < min(block_channels, ic - channel0); i++)
+        for (int j = 0; j < 2 * panel_count; j++) {
+            const int channel = panel0 * PANEL + j * VW;
+            if (channel >= oc)
+                break;
+            vec u[W], g[R], half_way[R * W];
+#pragma unroll
+            for (int b = 0; b < W; b++) {
+#pragma unroll
+                for (int a = 0; a < W; a++)
+                    u[a] = loadv(0, sums + (((a * W + b) * block_panels + j / 2) * block_channels + i) * PANEL +
+                                        j % 2 * VW);
+                points_to_taps(u, g);
+#pragma unroll
+                for (int a = 0; a < R; a++)
+                    half_way[a * W + b] = g[a];
+            }
+#pragma unroll
+            for (int a = 0; a < R; a++) {
+                points_to_taps(half_way + a * W, g);
+#pragma unroll
+                for (int b = 0; b < R; b++) {
+                    const int ry = tap_of(0, plane / stride, a, stride, padding);
+                    const int rx = tap_of(0, plane % stride, b, stride, padding);
+                    if (ry < r && rx < r)
+                        store_part(g[b], part + (((long)ry * r + rx) * ic + channel0 + i) * oc + channel, oc - channel);
+                }
+            }
+        }
 }

@@ -59,6 +59,9 @@ lw_status lwi_conv_by(lwi_lowering *l, lwi_algorithm algorithm, const lwi_conv *
                       lwi_buffer w, lwi_buffer y, const lwi_epilogue *epilogue);
 lw_status lwi_native_conv(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                           const lwi_epilogue *epilogue);
+/* w [k][c][r][s] = epilogue(the sum of part [splits][r][s][c][k]): the end of a filter's gradient. */
+void lwi_sum_filter(lwi_lowering *l, const lwi_conv *conv, lwi_buffer part, int splits, lwi_buffer w,
+                    const lwi_epilogue *epilogue);
 bool lwi_winograd_can(const lwi_conv *conv);
 double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *conv);
 lw_status lwi_winograd(lwi_lowering *l, const lwi_conv *conv, lwi_buffer x, lwi_buffer w, lwi_buffer y,

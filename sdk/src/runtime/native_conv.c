@@ -175,6 +175,13 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
     d.b = lwi_pack_matrix(l, y, 1, pixels, c->k, 0, &d.packed);
     int splits;
     const lwi_buffer part = lwi_dense_emit_parts(l, &d, &splits);
+    lwi_sum_filter(l, c, part, splits, w, e);
+}
+
+void lwi_sum_filter(lwi_lowering *l, const lwi_conv *c, lwi_buffer part, int splits, lwi_buffer w,
+                    const lwi_epilogue *e)
+{
+    const int64_t rows = (int64_t)c->r * c->s * c->c;
     lwi_launch launch = lwi_pack_launch(l, "sum_filter");
     launch.global[0] = (size_t)lwi_ceil_div(c->k, lwi_panel(l) / 2);
     launch.global[1] = (size_t)lwi_ceil_div(rows, lwi_panel(l) / 2);

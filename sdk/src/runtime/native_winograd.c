@@ -2,7 +2,7 @@
  * work is cut into blocks. */
 #include "runtime/native.h"
 
-enum { TILE = 4, ROWS = 8, MOST_PANELS = 4 };
+enum { TILE = 4, ROWS = 8, MOST_PANELS = 4, FILTER_PANELS = 2 };
 
 /* Floats of private memory, which should stay in a core's second cache: points of `tiles` x `depth` inputs,
  * and of sums of `tiles` x MOST_PANELS panels; both padded (see winograd.cl). */
@@ -12,12 +12,13 @@ enum { TILE = 4, ROWS = 8, MOST_PANELS = 4 };
 
 typedef struct block {
     int tiles, depth;
-    const char *options[2]; /* for filters of 2 and of 3 taps */
+    int filter_channels, filter_tiles; /* for the filter's gradient, in the same memory */
+    const char *options[2];            /* for filters of 2 and of 3 taps */
 } block;
 
-static const block wide = {16, 256, {OPTIONS(16, 2, 25, 16, 256), OPTIONS(16, 3, 36, 16, 256)}};
-static const block middle = {8, 128, {OPTIONS(8, 2, 25, 8, 128), OPTIONS(8, 3, 36, 8, 128)}};
-static const block narrow = {8, 64, {OPTIONS(4, 2, 25, 8, 64), OPTIONS(4, 3, 36, 8, 64)}};
+static const block wide = {16, 256, 32, 48, {OPTIONS(16, 2, 25, 16, 256), OPTIONS(16, 3, 36, 16, 256)}};
+static const block middle = {8, 128, 16, 32, {OPTIONS(8, 2, 25, 8, 128), OPTIONS(8, 3, 36, 8, 128)}};
+static const block narrow = {8, 64, 16, 16, {OPTIONS(4, 2, 25, 8, 64), OPTIONS(4, 3, 36, 8, 64)}};
 
 /* The convolution as the kernel sees it: `input` and `output` are images, whichever of x and y they are. */
 typedef struct view {
@@ -52,7 +53,7 @@ static view view_of(const lwi_lowering *l, const lwi_conv *c)
 bool lwi_winograd_can(const lwi_conv *c)
 {
     const int taps = (c->r + c->stride - 1) / c->stride;
-    return c->kind != LWI_CONV_WEIGHT && c->r == c->s && (taps == 2 || taps == 3) && c->stride <= 4;
+    return c->r == c->s && (taps == 2 || taps == 3) && c->stride <= 4;
 }
 
 /* Fitted to measurements: vector operations, a transformed window or tile counted at 200, and a float of the
@@ -64,10 +65,12 @@ double lwi_winograd_cost(const lwi_lowering *l, const lwi_conv *c)
     const double rows = (double)lwi_ceil_div(v.tiles, ROWS) * ROWS, blocks = (double)v.tiles / wide.tiles;
     const double windows = (double)v.tiles * v.phases * v.steps / vw * lwi_ceil_div(v.panels, MOST_PANELS);
     const double tiles = (double)v.tiles * v.phases * lwi_ceil_div(v.oc, (int)vw);
+    if (c->kind == LWI_CONV_WEIGHT)
+        return v.tiles * filter / vw * 1.15 + 200 * (windows * MOST_PANELS / FILTER_PANELS + tiles) + filter;
     /* Of the phases or planes along an axis, `short_ones` lack a tap, and so one of their points. */
     const double width = TILE + v.taps - 1, short_ones = (c->stride - c->r % c->stride) % c->stride;
     const double kept = 1 - short_ones / (c->stride * width);
-    return rows * filter * kept * kept / vw + 200 * (windows + tiles) + (c->varies ? 2.6 * filter : 0) +
+    return rows * filter * kept * kept / vw + 200 * (windows + tiles) + (c->varies ? 2 * filter : 0) +
            kept * kept * filter * (filter > (4 << 20) && blocks > 1 ? 1 + 0.2 * (blocks - 1) : 1);
 }
 
@@ -90,7 +93,7 @@ static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, const 
         .source = lwi_source("winograd"),
         .kernel = "pack_winograd",
         .options = options,
-        .global = {(size_t)v->panels, (size_t)(v->steps / (lwi_panel(l) / 2)), (size_t)v->phases},
+        .global = {(size_t)v->panels, (size_t)(v->steps / v->planes / (lwi_panel(l) / 2)), 1},
         .local = {1, 1, 1}};
     lwi_push(&launch, lwi_read(w));
     lwi_push(&launch, lwi_write(u));
@@ -100,11 +103,72 @@ static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, const 
     return u;
 }
 
+static const block *block_of(const lwi_lowering *l)
+{
+    return lwi_panel(l) == 32 ? &wide : lwi_panel(l) == 16 ? &middle : &narrow;
+}
+
+/* Points of y's tiles first, once; then blocks of the filter's points, each summed over the tiles of its
+ * split. */
+static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
+                            const lwi_epilogue *e)
+{
+    const view v = view_of(l, c);
+    const block *b = block_of(l);
+    const char *options = b->options[v.taps - 2];
+    const lwi_buffer d = lwi_scratch(l, (size_t)(v.points * v.panels * v.tiles) * (size_t)lwi_panel(l));
+    const int64_t run = 32, blocks = v.planes * lwi_ceil_div(v.ic, b->filter_channels);
+    lwi_launch points = {.source = lwi_source("winograd"),
+                         .kernel = "winograd_gradient",
+                         .options = options,
+                         .global = {(size_t)lwi_ceil_div(v.tiles, run), (size_t)v.panels, 1},
+                         .local = {1, 1, 1}};
+    lwi_push(&points, lwi_read(y));
+    lwi_push(&points, lwi_write(d));
+    lwi_push_ints(&points, (int64_t[]){c->n, v.oh, v.ow, v.oc, run}, 5);
+    lwi_emit(l, &points);
+    const int64_t across = lwi_ceil_div(v.panels, FILTER_PANELS), wanted = 4 * lwi_lowering_target(l)->units;
+    const int64_t most = lwi_ceil_div(v.tiles, b->filter_tiles),
+                  parts = lwi_ceil_div(wanted, blocks * across);
+    const int splits = (int)(parts < most ? parts : most);
+    const lwi_buffer part =
+        lwi_scratch(l, (size_t)splits * (size_t)(c->r * c->s) * (size_t)v.ic * (size_t)v.oc);
+    lwi_launch launch = {.source = lwi_source("winograd"),
+                         .kernel = "winograd_filter",
+                         .options = options,
+                         .global = {(size_t)blocks, (size_t)across, (size_t)splits},
+                         .local = {1, 1, 1},
+                         .flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s};
+    lwi_push(&launch, lwi_read(x));
+    lwi_push(&launch, lwi_read(d));
+    lwi_push(&launch, lwi_write(part));
+    const int64_t size[] = {c->n,
+                            v.ih,
+                            v.iw,
+                            v.ic,
+                            c->r,
+                            c->stride,
+                            c->padding,
+                            v.oh,
+                            v.ow,
+                            v.oc,
+                            b->filter_channels,
+                            FILTER_PANELS,
+                            b->filter_tiles};
+    lwi_push_ints(&launch, size, sizeof size / sizeof *size);
+    lwi_emit(l, &launch);
+    lwi_sum_filter(l, c, part, splits, w, e);
+}
+
 lw_status lwi_winograd(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                        const lwi_epilogue *e)
 {
+    if (c->kind == LWI_CONV_WEIGHT) {
+        filter_gradient(l, c, x, w, y, e);
+        return LW_OK;
+    }
     const view v = view_of(l, c);
-    const block *b = lwi_panel(l) == 32 ? &wide : lwi_panel(l) == 16 ? &middle : &narrow;
+    const block *b = block_of(l);
     const char *options = b->options[v.taps - 2];
     const lwi_buffer u = pack(l, c, &v, options, w);
     /* Products with points that vanish in one plane are left out where planes are not mixed. */
