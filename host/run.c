@@ -210,29 +210,44 @@ static lw_status keep_step(lwh_run *run, int index, lw_step *running, double sec
     return status == LW_OK ? save_state(run, "running") : status;
 }
 
-/* What a dry run tells: each program's memory and arithmetic, and how often it would run. */
+/* What a dry run tells of a program: its memory and arithmetic, and how often it would run. */
+typedef struct telling {
+    const lwh_run *run;
+    const char *step;
+    int count;
+} telling;
+
+static void print_program(void *user, const char *name, lw_program *program, double runs)
+{
+    telling *t = user;
+    lw_program_stats stats;
+    if (lw_program_describe(program, &stats) != LW_OK)
+        return;
+    t->count++;
+    double peak = (double)(stats.arena_bytes + stats.parameter_bytes + stats.constant_bytes + stats.io_bytes);
+    if (t->run->options->json)
+        printf("{\"event\":\"program\",\"step\":\"%s\",\"program\":\"%s\",\"peak_bytes\":%.0f,\"flops\":%"
+               ".0f,\"runs\":%.0f,\"kernels\":%u}\n",
+               t->step, name, peak, stats.flops, runs, stats.kernels);
+    else
+        printf("  %-20s %-20s %9.1f MiB %10.3f GFLOP x %-8.0f = %12.1f GFLOP  %4u kernels\n", t->step, name,
+               peak / 1048576, stats.flops * 1e-9, runs, runs * stats.flops * 1e-9, stats.kernels);
+}
+
+/* The step's own programs, and those by which it made images of models. */
 static void print_programs(const lwh_run *run, const lw_step *running)
 {
+    telling t = {run, lw_step_id(running), 0};
     for (int i = 0; i < running->program_count; i++) {
         const lwi_step_program *p = &running->programs[i];
         lw_program_stats stats;
-        if (lw_program_describe(p->program, &stats) != LW_OK)
-            continue;
-        double runs = (double)stats.runs + p->weighted;
-        double peak =
-            (double)(stats.arena_bytes + stats.parameter_bytes + stats.constant_bytes + stats.io_bytes);
-        if (run->options->json)
-            printf("{\"event\":\"program\",\"step\":\"%s\",\"program\":\"%s\",\"peak_bytes\":%.0f,\"flops\":%"
-                   ".0f,"
-                   "\"runs\":%.0f,\"kernels\":%u}\n",
-                   lw_step_id(running), p->name, peak, stats.flops, runs, stats.kernels);
-        else
-            printf("  %-20s %-20s %9.1f MiB %10.3f GFLOP x %-8.0f = %12.1f GFLOP  %4u kernels\n",
-                   lw_step_id(running), p->name, peak / 1048576, stats.flops * 1e-9, runs,
-                   runs * stats.flops * 1e-9, stats.kernels);
+        if (lw_program_describe(p->program, &stats) == LW_OK)
+            print_program(&t, p->name, p->program, (double)stats.runs + p->weighted);
     }
-    if (!running->program_count && !run->options->json)
-        printf("  %-20s (compiles nothing itself)\n", lw_step_id(running));
+    for (int i = 0; i < run->pipeline->model_count; i++)
+        lwi_model_tell_programs(run->pipeline->models[i].model, print_program, &t);
+    if (!t.count && !run->options->json)
+        printf("  %-20s (compiles nothing)\n", t.step);
 }
 
 static lw_status run_plugin(lwh_run *run, int index, const lwi_step_setup *setup)

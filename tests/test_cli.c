@@ -182,6 +182,7 @@ static void a_dry_run_tells_the_cost_and_leaves_nothing(void **state)
 {
     (void)state;
     expect("run small.yaml --dry-run", 0, "GFLOP x 5");
+    expect("run small.yaml --dry-run", 0, "walk                 images  "); /* by lw_model_images */
     char path[128];
     snprintf(path, sizeof(path), "%s/runs", folder);
     assert_int_not_equal(access(path, F_OK), 0);

@@ -604,6 +604,25 @@ static void ties_of_a_maximum_share_the_gradient(void **state)
     lw_graph_destroy(g);
 }
 
+/* torch.clamp's: 1 from bound to bound, both included */
+static void a_clamp_passes_the_gradient_at_its_bounds(void **state)
+{
+    (void)state;
+    lw_graph *g = lw_graph_create();
+    reference *r = reference_create(g);
+    lw_value x = lw_constant(g, LW_SHAPE(5), (float[]){-0.75f, -0.5f, 0, 0.25f, 0.3f}), gradient;
+    lw_value y = lw_clamp(g, x, -0.5, 0.25);
+    lw_gradient(g, y, (lw_value){0}, &x, 1, &gradient);
+    lw_value moved = lw_jvp(g, y, x, lw_fill(g, LW_SHAPE(5), 1));
+    const double expected[5] = {0, 1, 1, 1, 0};
+    for (int i = 0; i < 5; i++) {
+        assert_true(value_of(r, gradient)[i] == expected[i]);
+        assert_true(value_of(r, moved)[i] == expected[i]);
+    }
+    reference_destroy(r);
+    lw_graph_destroy(g);
+}
+
 static void thousands_of_nodes_are_no_burden(void **state)
 {
     (void)state;
@@ -638,6 +657,7 @@ int main(void)
         cmocka_unit_test(second_derivative_by_an_intermediate_value_is_not_simplified_away),
         cmocka_unit_test(gradient_by_what_y_does_not_depend_on_is_zero),
         cmocka_unit_test(ties_of_a_maximum_share_the_gradient),
+        cmocka_unit_test(a_clamp_passes_the_gradient_at_its_bounds),
         cmocka_unit_test(thousands_of_nodes_are_no_burden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

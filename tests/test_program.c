@@ -475,6 +475,66 @@ static void drop(training *t)
     lw_store_destroy(t->state);
 }
 
+/* What reads the same values is computed in one kernel: both sums, and the two assigned values. */
+static void what_reads_the_same_values_shares_a_kernel(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, COLUMNS = 21 };
+    static float x[ROWS * COLUMNS];
+    lw_store *store = lw_store_create();
+    set(store, "p", LW_SHAPE(ROWS, COLUMNS));
+    set(store, "m", LW_SHAPE(ROWS, COLUMNS));
+    float p0 = lw_store_get(store, "p")->data[7], m0 = lw_store_get(store, "m")->data[7];
+    lw_graph *g = lw_graph_create();
+    lw_value in = lw_input(g, "x", LW_SHAPE(ROWS, COLUMNS)), p = lw_parameter(g, store, "p"),
+             m = lw_parameter(g, store, "m");
+    lw_output(g, "sum", lw_sum(g, in, LW_AXIS(0), false));
+    lw_output(g, "squares", lw_sum(g, lw_square(g, in), LW_AXIS(0), false));
+    lw_value moment = lw_add(g, lw_affine(g, m, 0.9, 0), in); /* SGD with momentum */
+    lw_assign(g, m, moment);
+    lw_assign(g, p, lw_sub(g, p, lw_affine(g, moment, 0.1, 0)));
+    lw_program *program = compile(g);
+    lw_graph_destroy(g);
+    assert_int_equal(kernels(program), 2);
+    fill(x, ROWS * COLUMNS, "x");
+    assert_int_equal(lw_program_write(program, "x", x, ROWS * COLUMNS), LW_OK);
+    run(program);
+    float sum[COLUMNS], squares[COLUMNS];
+    assert_int_equal(lw_program_read(program, "sum", sum, COLUMNS), LW_OK);
+    assert_int_equal(lw_program_read(program, "squares", squares, COLUMNS), LW_OK);
+    for (int j = 0; j < COLUMNS; j++) {
+        double s = 0, q = 0;
+        for (int i = 0; i < ROWS; i++) {
+            s += (double)x[i * COLUMNS + j];
+            q += (double)x[i * COLUMNS + j] * (double)x[i * COLUMNS + j];
+        }
+        assert_float_equal(sum[j], s, 2e-5);
+        assert_float_equal(squares[j], q, 2e-5);
+    }
+    float moved = m0 * 0.9f + x[7];
+    assert_float_equal(lw_store_get(store, "m")->data[7], moved, 1e-6);
+    assert_float_equal(lw_store_get(store, "p")->data[7], p0 - 0.1f * moved, 1e-6);
+    lw_program_destroy(program);
+    lw_store_destroy(store);
+}
+
+/* What is computed once must not be drawn into what is computed in each run. */
+static void constants_do_not_share_kernels_with_what_varies(void **state)
+{
+    (void)state;
+    lw_store *store = lw_store_create();
+    set(store, "w", LW_SHAPE(30, 30));
+    lw_graph *g = lw_graph_create();
+    lw_value w = lw_parameter(g, store, "w"), x = lw_input(g, "x", LW_SHAPE(30, 30));
+    lw_output(g, "constant", lw_sum(g, w, LW_AXIS(0), false));
+    lw_output(g, "varying", lw_sum(g, lw_mul(g, w, x), LW_AXIS(0), false));
+    lw_program *program = compile(g);
+    lw_graph_destroy(g);
+    assert_int_equal(kernels(program), 1);
+    lw_program_destroy(program);
+    lw_store_destroy(store);
+}
+
 /* y = (x w)^2 + exp(x w), with x [n, n]: some working memory */
 static lw_program *squares(lw_store *store, int n)
 {
@@ -660,6 +720,8 @@ int main(void)
         cmocka_unit_test(dead_values_give_their_memory_to_later_ones),
         cmocka_unit_test(a_long_chain_with_many_outputs_agrees),
         cmocka_unit_test(random_graphs_agree),
+        cmocka_unit_test(what_reads_the_same_values_shares_a_kernel),
+        cmocka_unit_test(constants_do_not_share_kernels_with_what_varies),
         cmocka_unit_test(programs_of_a_device_share_working_memory),
         cmocka_unit_test(adam_steps_are_those_of_the_reference_and_lower_the_loss),
         cmocka_unit_test(the_same_training_gives_the_same_bytes),

@@ -144,7 +144,7 @@ LW_API lw_value lw_sigmoid(lw_graph *g, lw_value x);
 LW_API lw_value lw_softplus(lw_graph *g, lw_value x); /* log(1 + exp(x)) without overflow */
 LW_API lw_value lw_relu(lw_graph *g, lw_value x);     /* gradient 0 at 0 */
 LW_API lw_value lw_leaky_relu(lw_graph *g, lw_value x, double slope);
-LW_API lw_value lw_clamp(lw_graph *g, lw_value x, double low, double high);
+LW_API lw_value lw_clamp(lw_graph *g, lw_value x, double low, double high); /* gradient 1 at the bounds */
 /* x, but no gradient flows through it. */
 LW_API lw_value lw_stop_gradient(lw_graph *g, lw_value x);
 

@@ -181,9 +181,20 @@ lw_value lw_square(lw_graph *g, lw_value x)
     return lw_mul(g, x, x);
 }
 
+/* lw_maximum or lw_minimum of x and a number, but the whole gradient flows to x where the two are equal. */
+static lw_value bound(lw_graph *g, lwi_op op, lw_value x, double number)
+{
+    const lw_value in[2] = {x, lw_scalar(g, number)};
+    if (!lwi_usable(g, "clamp", in, 2))
+        return (lw_value){0};
+    return lwi_make(
+        g, &(lwi_node){
+               .op = op, .shape = lwi_node_of(g, x)->shape, .in = (lw_value *)in, .in_count = 2, .i = {1}});
+}
+
 lw_value lw_clamp(lw_graph *g, lw_value x, double low, double high)
 {
-    return lw_minimum(g, lw_maximum(g, x, lw_scalar(g, low)), lw_scalar(g, high));
+    return bound(g, LWI_MINIMUM, bound(g, LWI_MAXIMUM, x, low), high);
 }
 
 /* --- of two and three values ---------------------------------------------------------------- */

@@ -46,6 +46,17 @@ static lw_value share(lw_graph *g, lw_value less, lw_value greater)
     return lw_add(g, lw_less(g, less, greater), lw_affine(g, lw_equal(g, less, greater), 0.5, 0));
 }
 
+/* 1 where operand k of a maximum or minimum is taken. */
+static lw_value taken(lw_graph *g, const lwi_node *n, int k)
+{
+    lw_value a = n->in[0], b = n->in[1];
+    bool maximum = n->op == LWI_MAXIMUM;
+    if (!n->i[0])
+        return (k == 0) == maximum ? share(g, b, a) : share(g, a, b);
+    lw_value second = maximum ? lw_less(g, a, b) : lw_less(g, b, a);
+    return k ? second : lw_affine(g, second, -1, 1);
+}
+
 lw_value lwi_local(lw_graph *g, lw_value y, int k)
 {
     const lwi_node n = *lwi_node_of(g, y);
@@ -60,8 +71,8 @@ lw_value lwi_local(lw_graph *g, lw_value y, int k)
             return lw_mul(g, b, lw_pow(g, a, lw_affine(g, b, 1, -1)));
         /* y log a, where a > 0; at 0 it is 0 and not 0 * -infinity */
         return lw_mul(g, y, lw_log(g, lw_where(g, lw_less(g, lw_scalar(g, 0), a), a, lw_scalar(g, 1))));
-    case LWI_MAXIMUM: return k ? share(g, a, b) : share(g, b, a);
-    case LWI_MINIMUM: return k ? share(g, b, a) : share(g, a, b);
+    case LWI_MAXIMUM:
+    case LWI_MINIMUM: return taken(g, &n, k);
     case LWI_WHERE: /* 1 where operand k is taken */
         return k == 1 ? lw_where(g, n.in[0], lw_scalar(g, 1), lw_scalar(g, 0))
                       : lw_where(g, n.in[0], lw_scalar(g, 0), lw_scalar(g, 1));

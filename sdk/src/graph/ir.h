@@ -15,6 +15,7 @@
     X(LEAKY_RELU, E) /* x > 0 ? x : x * f[0]; relu is f[0] = 0 */                                  \
     X(STOP, E)       /* x, without gradient */                                                     \
     X(ADD, E) X(SUB, E) X(MUL, E) X(DIV, E) X(POW, E) X(MAXIMUM, E) X(MINIMUM, E) X(LESS, E) X(EQUAL, E) \
+                     /* MAXIMUM, MINIMUM: i[0]: where both are equal, the gradient is the first one's alone */ \
     X(WHERE, E)      /* in[0] != 0 ? in[1] : in[2] */                                              \
     X(BROADCAST, E)  /* x stretched to shape */                                                    \
     X(SUM, R) X(MAX, R) /* over the axes in i[0], which stay with size 1 */                        \

@@ -7,7 +7,7 @@
 #define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 
 /* --- right operand by columns: b [k][n], or in panels [n / PANEL][k][PANEL] ------------------------- */
-/* The accumulators of R rows x V vectors; with one row, two sets in turn, so that sums do not wait. */
+/* sum [R][V] += the products of all steps. */
 #define SUM_COLUMNS(R, V, load)                                                                    \
     for (int step = 0; step < k; step++) {                                                         \
         vec right[V];                                                                              \

@@ -13,6 +13,19 @@ void lwi_model_drop_programs(lw_model *model)
     model->programs = NULL;
 }
 
+void lwi_model_tell_programs(lw_model *model,
+                             void (*tell)(void *user, const char *name, lw_program *program, double runs),
+                             void *user)
+{
+    for (lwi_image_program *entry = model->programs; entry; entry = entry->next) {
+        lw_program_stats stats;
+        if (lw_program_describe(entry->program, &stats) != LW_OK || stats.runs == entry->told)
+            continue;
+        tell(user, entry->images ? "images" : "scores", entry->program, (double)(stats.runs - entry->told));
+        entry->told = stats.runs;
+    }
+}
+
 /* latents [B, d] (z) or [B, w_dim] or [B, num_ws, w_dim] -> outputs "images" [B, C, H, W], "scores" [B]. */
 static lw_program *compile(lw_model *model, const lwi_image_program *wanted)
 {

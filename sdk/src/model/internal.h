@@ -24,6 +24,7 @@ typedef struct lwi_image_program {
     lw_device *device;
     lw_shape latents; /* of one run */
     bool mapped, images, scores;
+    uint64_t told; /* runs that a dry run has told of */
 } lwi_image_program;
 
 struct lw_model {

@@ -37,6 +37,10 @@ bool lwi_store_uses(const lw_store *store, lw_part part, char *id);
  * truncate. */
 lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w);
 
+/* Calls `tell` with each program of lw_model_images that has run since it was last told of, and how often. */
+void lwi_model_tell_programs(lw_model *model,
+                             void (*tell)(void *user, const char *name, lw_program *program, double runs),
+                             void *user);
 /* Drops the programs compiled for lw_model_images (before their device closes). */
 void lwi_model_drop_programs(lw_model *model);
 
