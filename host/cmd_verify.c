@@ -91,7 +91,7 @@ static lw_value latent(verification *v, lw_graph *g, const lwh_claim *claim)
         return (lw_value){0};
     lw_value w = lw_map(g, v->model, v->z, .labels = v->labels);
     if (claim->with_count)
-        w = lwi_truncate(g, v->model, w);
+        w = lw_truncate(g, v->model, w);
     bool plus = shape.rank == 3 && !lw_is_null(w) && lw_shape_of(g, w).rank == 2;
     return plus ? repeat(g, w, lw_model_dim(v->model, "num_ws")) : w;
 }

@@ -18,7 +18,7 @@ extern char **environ;
 static lw_value between_mapped(lw_graph *g, lw_model *model, lw_value a, lw_value b, lw_value t)
 {
     lw_value wa = lw_map(g, model, a), wb = lw_map(g, model, b);
-    return lw_synthesize(g, model, lwi_truncate(g, model, lw_add(g, wa, lw_mul(g, lw_sub(g, wb, wa), t))));
+    return lw_synthesize(g, model, lw_truncate(g, model, lw_add(g, wa, lw_mul(g, lw_sub(g, wb, wa), t))));
 }
 
 static lw_status compile(lwh_generation *g)

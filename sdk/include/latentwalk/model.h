@@ -68,6 +68,9 @@ typedef struct lw_build_options {
 LW_API lw_value lw_generate_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
 /* z -> w [N, w_dim], not truncated; z itself for a generator without mapping. */
 LW_API lw_value lw_map_with(lw_graph *g, lw_model *model, lw_value z, const lw_build_options *options);
+/* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim], drawn to its mean as the generator's arguments say: what stands between
+ * mapping and synthesis in lw_generate. w itself where nothing is truncated. */
+LW_API lw_value lw_truncate(lw_graph *g, lw_model *model, lw_value w);
 LW_API lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const lw_build_options *options);
 /* image -> raw score [N, 1]. */
 LW_API lw_value lw_discriminate_with(lw_graph *g, lw_model *model, lw_value image, const lw_build_options *options);

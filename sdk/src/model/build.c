@@ -211,7 +211,7 @@ lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const
     return image;
 }
 
-lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w)
+lw_value lw_truncate(lw_graph *g, lw_model *model, lw_value w)
 {
     const lwi_part *part = part_of(g, model, LW_PART_GENERATOR);
     if (!part)

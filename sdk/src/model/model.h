@@ -33,14 +33,11 @@ lw_store *lwi_model_pack(lw_model *model);
 /* "generator/dcgan" as a shipped file's metadata name it; false when they do not. `id`: LWI_ID_BYTES. */
 bool lwi_store_uses(const lw_store *store, lw_part part, char *id);
 
-/* What lw_generate does between map and synthesize: w [N, w_dim] -> w or w+ as the generator's arguments
- * truncate. */
-lw_value lwi_truncate(lw_graph *g, lw_model *model, lw_value w);
-
 /* Calls `tell` with each program of lw_model_images that has run since it was last told of, and how often. */
 void lwi_model_tell_programs(lw_model *model,
                              void (*tell)(void *user, const char *name, lw_program *program, double runs),
                              void *user);
+
 /* Drops the programs compiled for lw_model_images (before their device closes). */
 void lwi_model_drop_programs(lw_model *model);
 
