@@ -130,9 +130,10 @@ static lw_status shape_displacement(const apply *a, float *d, int64_t number, in
         for (int64_t i = 0; i < a->size; i++)
             d[i] = (float)(d[i] * scale);
     }
-    return moves ? LW_OK
-                 : lw_fail(LW_INVALID, "direction %lld moves none of the layers %lld to %lld",
-                           (long long)number, (long long)first, (long long)last);
+    return moves || lw_step_is_dry(a->step)
+               ? LW_OK
+               : lw_fail(LW_INVALID, "direction %lld moves none of the layers %lld to %lld",
+                         (long long)number, (long long)first, (long long)last);
 }
 
 static lw_status take_directions(apply *a)

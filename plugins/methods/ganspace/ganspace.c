@@ -211,7 +211,7 @@ static lw_status regress(explorer *e, float *vectors)
         LW_TRY(keep_regression(e, store));
     }
     LW_TRY(lw_step_finish(e->step));
-    return regression_solve(&e->r, vectors);
+    return lw_step_is_dry(e->step) ? LW_OK : regression_solve(&e->r, vectors);
 }
 
 static lw_status set_layers(const explorer *e, lw_directions *d)

@@ -69,8 +69,7 @@ static lw_status draw(finder *f)
     uint32_t *order = lw_alloc((size_t)count, sizeof *order);
     f->positive = lw_alloc((size_t)count, sizeof *f->positive);
     f->negative = lw_alloc((size_t)count, sizeof *f->negative);
-    f->normal = lw_alloc((size_t)f->size, sizeof *f->normal);
-    if (order && f->positive && f->negative && f->normal) {
+    if (order && f->positive && f->negative) {
         const uint64_t seed = lw_step_seed(f->step);
         lw_shuffle((lw_stream){.seed = seed, .purpose = lw_purpose("positives")}, (size_t)count, order);
         for (int64_t i = 0; i < count; i++)
@@ -79,7 +78,7 @@ static lw_status draw(finder *f)
         for (int64_t i = 0; i < count; i++)
             f->negative[i] = f->examples.order[f->examples.valid - count + order[i]];
     }
-    lw_status status = f->normal && f->negative && f->positive && order ? LW_OK : lw_error_status();
+    lw_status status = f->negative && f->positive && order ? LW_OK : lw_error_status();
     lw_free(order);
     f->training = (int64_t)((double)count * lw_float(lw_step_args(f->step), "split"));
     if (status == LW_OK && f->training < 1)
@@ -189,7 +188,8 @@ static lw_status run(lw_step *step)
     double score = 0;
     f.rows = f.latents->shape.dim[0];
     f.size = f.latents->shape.dim[1];
-    lw_status status = find(&f, &score);
+    f.normal = lw_alloc((size_t)f.size, sizeof *f.normal);
+    lw_status status = !f.normal ? lw_error_status() : lw_step_is_dry(step) ? LW_OK : find(&f, &score);
     if (status == LW_OK)
         status = hand_over(&f, score);
     boundary_forget(&f.examples);

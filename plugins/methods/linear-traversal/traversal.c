@@ -86,7 +86,9 @@ static lw_status found_direction(const traversal *t, const lw_tensor *found, flo
                            (long long)which);
     for (int64_t n = 0; n < t->count; n++)
         memcpy(unit + n * t->size, first, (size_t)t->size * sizeof *unit);
-    return traversal_dot(first, first, t->size) > 0 ? LW_OK : lw_fail(LW_INVALID, "the direction is zero");
+    return traversal_dot(first, first, t->size) > 0 || lw_step_is_dry(t->step)
+               ? LW_OK
+               : lw_fail(LW_INVALID, "the direction is zero");
 }
 
 static lw_status set_aims(traversal *t)

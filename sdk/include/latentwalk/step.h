@@ -18,6 +18,8 @@ LW_API const char *lw_step_id(const lw_step *step);
 LW_API const lw_args *lw_step_args(const lw_step *step);
 LW_API uint64_t lw_step_seed(const lw_step *step); /* the run's seed mixed with the step's id */
 LW_API lw_device *lw_step_device(lw_step *step);
+/* Whether nothing is computed (`--dry-run`): all values are zeros, and what depends on them must not be judged. */
+LW_API bool lw_step_is_dry(const lw_step *step);
 LW_API lw_model *lw_step_model(lw_step *step, const char *param); /* of a MODEL parameter; NULL if absent */
 
 /* --- inputs and outputs --------------------------------------------------------------------- */

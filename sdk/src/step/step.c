@@ -136,6 +136,11 @@ lw_device *lw_step_device(lw_step *step)
     return step->setup.device;
 }
 
+bool lw_step_is_dry(const lw_step *step)
+{
+    return step->setup.dry;
+}
+
 lw_model *lw_step_model(lw_step *step, const char *param)
 {
     const char *name = lw_text(step->setup.args, param);
