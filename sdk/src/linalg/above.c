@@ -92,7 +92,8 @@ lw_status lw_svd_above(int64_t count, int64_t m, int64_t n, const float *a, floa
         PTHREAD_MUTEX_INITIALIZER; /* OpenBLAS's number of threads is the process's */
     LW_TRY(lwi_matrix_size("singular values", m, n));
     if (count < 0 || !(cutoff >= 0))
-        return lw_fail(LW_INVALID, "singular values: %lld matrices with a cut-off of %g (it cannot be negative)",
+        return lw_fail(LW_INVALID,
+                       "singular values: %lld matrices with a cut-off of %g (it cannot be negative)",
                        (long long)count, (double)cutoff);
     batch b = {count, m, n, a, cutoff, rank, left, values, right, 0, false};
     pthread_mutex_lock(&turn);
