@@ -85,6 +85,17 @@ static void trajectory_runs(void **state)
     assert_file("trajectory/steps/walks/tensors.safetensors");
 }
 
+static void directions_runs(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("$L run $P/directions.yaml --quiet --out $W/directions --set steps.start.with.count=2 "
+              "--set steps.edit.with.steps=3"),
+        0);
+    assert_file("directions/report.html");
+    assert_file("directions/steps/find/directions.safetensors");
+}
+
 /* Twelve small pictures of noise: enough to train on for a moment. */
 static void make_pictures(void)
 {
@@ -238,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_run_replays_to_the_same_bytes),
         cmocka_unit_test(another_seed_gives_another_walk),
         cmocka_unit_test(trajectory_runs),
+        cmocka_unit_test(directions_runs),
         cmocka_unit_test(train_dcgan_runs_and_its_model_walks),
         cmocka_unit_test(train_attributes_runs_and_its_network_is_loaded_again),
         cmocka_unit_test(the_readme_s_pipeline_runs),
