@@ -15,7 +15,7 @@ static const lw_param params[] = {
             "NAME=LOW..HIGH for an amount; kept with the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[32, 64, 128, 256]", 1, 4096, NULL,
      "Channels of each stage, the first the stem's; found from the weights."},
-    {"blocks", LW_PARAM_INTS, NULL, "[0, 1, 1, 1]", 0, 64, NULL,
+    {"blocks", LW_PARAM_INTS, NULL, "[1, 1, 1, 1]", 0, 64, NULL,
      "Residual blocks of each stage; the first may have none. Found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
     {"side", LW_PARAM_INT, "px", "64", 8, 4096, NULL,
@@ -49,8 +49,8 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     size_t b = (size_t)snprintf(blocks, sizeof blocks, "[%d", count_blocks(weights, 0));
     for (int i = 1, count; i < 16 && (count = count_blocks(weights, i)) > 0; i++) {
         lw_weights_shape(weights, &shape, "layer%d.0.conv1.weight", i + 1);
-        w += (size_t)snprintf(widths + w, sizeof widths - w, ",%lld", (long long)shape.dim[0]);
-        b += (size_t)snprintf(blocks + b, sizeof blocks - b, ",%d", count);
+        w += (size_t)snprintf(widths + w, sizeof widths - w, ", %lld", (long long)shape.dim[0]);
+        b += (size_t)snprintf(blocks + b, sizeof blocks - b, ", %d", count);
     }
     LW_TRY(lw_args_set_int(args, "channels", stem.dim[1]));
     LW_TRY(lw_args_set_text(args, "widths", strcat(widths, "]")));
