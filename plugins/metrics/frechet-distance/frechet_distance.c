@@ -53,24 +53,6 @@ typedef struct work {
     lw_gaussian *photo, *half[2], *picture; /* photographs, halves of them, what is compared with them */
 } work;
 
-/* The features of `images` [B, C, H, W]: [B, F]. */
-static lw_value take_features(const work *w, lw_graph *g, lw_value images)
-{
-    const char *tap = lw_text(w->args, "tap");
-    lw_value value = lw_apply(g, w->network, images);
-    if (strcmp(tap, "output") != 0) {
-        lw_value tapped = lw_part_tap(g, w->network, LW_PART_NETWORK, tap);
-        if (!lw_is_null(value) && lw_is_null(tapped))
-            return lw_graph_fail(
-                g, LW_NOT_FOUND, "the network of model '%s' names no tap '%s'; its last one is '%s'",
-                lw_model_name(w->network), tap, lw_tap_count(g) ? lw_tap_name(g, lw_tap_count(g) - 1) : "");
-        value = tapped;
-    }
-    if (!lw_is_null(value) && lw_shape_of(g, value).rank == 4)
-        value = lw_mean(g, value, LW_AXIS(2) | LW_AXIS(3), false);
-    return lw_is_null(value) ? value : lw_flatten(g, value, 1);
-}
-
 /* Rows of `shape` [batch, …], images or latents in `space`, to features. */
 static lw_status open_stream(work *w, stream *s, const char *name, int64_t count, lw_shape shape,
                              const char *space)
@@ -81,7 +63,7 @@ static lw_status open_stream(work *w, stream *s, const char *name, int64_t count
     lw_value x = lw_input(g, "x", shape);
     if (strcmp(space, "image") != 0)
         x = strcmp(space, "z") == 0 ? lw_generate(g, w->model, x) : lw_synthesize(g, w->model, x);
-    x = take_features(w, g, x);
+    x = lw_features(g, w->network, lw_text(w->args, "tap"), x);
     lw_output(g, "features", x);
     w->size = lw_is_null(x) ? 0 : lw_dim(g, x, 1);
     s->program = lw_step_compile(w->step, g, name);

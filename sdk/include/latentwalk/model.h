@@ -37,6 +37,8 @@ LW_API lw_store *lw_model_store(lw_model *model, lw_part part);
 /* All parts in one .safetensors: tensors under "G.", "D.", "N.", metadata with each part's plugin id and
  * arguments; such a file given as `weights:` makes the same model again. Atomic. `storage` as in lw_store_save. */
 LW_API lw_status lw_model_save(lw_model *model, const char *path, lw_storage storage);
+/* The same with other weights for its generator (a moving average). */
+LW_API lw_status lw_model_save_averaged(lw_model *model, lw_store *generator, const char *path, lw_storage storage);
 
 /* What the outputs of a network mean: the entries of its parameter `labels` (see lw_network), in order of the
  * outputs. All outputs lie in [0, 1]: of a class ("Smiling") it is the probability, of an amount
@@ -81,6 +83,9 @@ LW_API lw_value lw_apply_with(lw_graph *g, lw_model *model, lw_value x, const lw
 #define lw_discriminate(g, model, image, ...)                                                      \
     lw_discriminate_with(g, model, image, LW_OPTIONS(lw_build_options, __VA_ARGS__))
 #define lw_apply(g, model, x, ...) lw_apply_with(g, model, x, LW_OPTIONS(lw_build_options, __VA_ARGS__))
+/* Features [N, F] of images by the model's network: the value it taps as `tap` ([N, F], or [N, C, H, W] averaged over
+ * pixels), or what it returns for "output". */
+LW_API lw_value lw_features(lw_graph *g, lw_model *model, const char *tap, lw_value images);
 
 /* The value under this tap in the part's last build in this graph; null where it names none. */
 LW_API lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap);

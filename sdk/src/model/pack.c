@@ -142,3 +142,13 @@ lw_status lw_model_save(lw_model *model, const char *path, lw_storage storage)
     lw_store_destroy(store);
     return status == LW_OK ? LW_OK : lw_wrap("saving model '%s'", model->name);
 }
+
+lw_status lw_model_save_averaged(lw_model *model, lw_store *generator, const char *path, lw_storage storage)
+{
+    lwi_part *part = &model->part[LW_PART_GENERATOR];
+    lw_store *own = part->store;
+    part->store = generator;
+    lw_status status = lw_model_save(model, path, storage);
+    part->store = own;
+    return status;
+}
