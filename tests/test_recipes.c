@@ -28,7 +28,7 @@ static int set_up(void **state)
     setenv("P", LW_SOURCE_DIR "/pipelines", 1);
     if (shell("mkdir -p $W/pictures") != 0)
         return -1;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 40; i++) {
         lw_tensor *image = lw_tensor_create(LW_SHAPE(3, 16, 16));
         lw_uniform((lw_stream){.seed = (uint64_t)i}, 0, 3 * 16 * 16, image->data);
         uint8_t *png;
@@ -92,6 +92,23 @@ static void stylegan2(void **state)
                      G "widths=[8,4]" D "widths=[8,4]" G "z_dim=8" G "w_dim=8" G "mapping_width=8" G
                        "mapping_layers=2" T "discriminator_interval=4" T "generator_interval=2" T
                        "accumulate=2");
+}
+
+/* The nearest samples' networks are kept, and the same ones after a resume. */
+static void the_best_snapshot_is_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("sed '/^models:/a\\  judge: {network: {uses: cnn, with: {side: 16, widths: [4, 6]}}}' "
+              "$P/train-dcgan.yaml > $W/judged.yaml"),
+        0);
+    setenv("P", program_folder(), 1);
+    expect_resumable("judged", 16,
+                     G "depth=1" D "depth=1" G "width=4" D "width=4" G "z_dim=8" T "network=judge" T
+                       "judged_samples=30");
+    assert_int_equal(shell("cmp $W/$N/steps/train/best.safetensors $W/$N-cut/steps/train/best.safetensors"),
+                     0);
+    assert_int_equal(shell("grep -q 'Fréchet distance' $W/$N/metrics.json"), 0);
 }
 
 /* Wasserstein loss with gradient penalty and drift, growing from 4 to 8 pixels in the middle of the run. */
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(wgan_gp),
         cmocka_unit_test(pggan),
         cmocka_unit_test(stylegan2),
+        cmocka_unit_test(the_best_snapshot_is_kept),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,11 +1,13 @@
 /* gan_trainer.c — trains a model's generator and discriminator against each other by alternating updates
  * (Goodfellow et al. 2014; Radford et al. 2016 for the defaults), with a moving average of the generator.
  * README.md shows how the papers' recipes are put together. */
+#include "judge.h"
 #include "programs.h"
 #include "schedule.h"
 
 #include <stdio.h>
 
+static const char *const network_needs[] = {"network", NULL};
 static const char *const model_needs[] = {"synthesize", "discriminator", NULL};
 static const char *const offers[] = {"fake", "real", "images", "real_images", "w+", NULL};
 
@@ -63,7 +65,17 @@ static const lw_param params[] = {
     {"fade_images", LW_PARAM_INT, "images", "600000", 0, 1000000000, NULL,
      "Images during which a doubling is faded in (progressive_growing_of_gans: 600000)."},
     {"samples_every", LW_PARAM_INT, "iterations", "500", 1, 100000000, NULL,
-     "How often a grid of samples and the validation losses are made."},
+     "How often a grid of samples, the validation losses and the Fréchet distance are made."},
+    {"network", LW_PARAM_MODEL, NULL, "", 0, 0, network_needs,
+     "In whose features samples are compared with the held-out images; the nearest ones' networks are kept "
+     "in "
+     "best.safetensors."},
+    {"tap", LW_PARAM_STRING, NULL, "features", 0, 0, NULL,
+     "The place in that network where the features are taken; `output` for what it returns."},
+    {"judged_samples", LW_PARAM_INT, "images", "5000", 2, 10000000, NULL,
+     "How many samples are compared each time; a distance falls with their number, so compare equal ones "
+     "(Heusel et "
+     "al. 2017, for measurements that are published: 10000 or more)."},
     {"half", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL, "Store model.safetensors in half precision."},
 };
 
@@ -81,6 +93,7 @@ typedef struct loop {
     trainer t;
     schedule schedule;
     stage stages[MAX_STAGES];
+    judge judge;
     lw_loader *train, *held_out; /* held_out NULL without validation images */
     float *real;                 /* [batch, C, H, W] */
     int64_t parts, critic_updates, interval[UPDATE_KINDS];
@@ -159,7 +172,7 @@ static lw_status open_loop(loop *l, lw_step *step)
         l->stages[i] = (stage){.resolution = l->schedule.resolution[i], .fades = i > 0};
         LW_TRY(compile_stage(t, &l->stages[i], l->held_out != NULL));
     }
-    return LW_OK;
+    return judge_open(&l->judge, t, lw_step_input_dataset(step, "validation", 0));
 }
 
 /* --- updates ---------------------------------------------------------------------------------- */
@@ -346,18 +359,24 @@ static lw_status save_samples(loop *l, int64_t i, const moment *now)
     return status;
 }
 
+/* A tick: what the training has come to after iteration i. */
+static lw_status look(loop *l, int64_t i)
+{
+    moment now = schedule_at(&l->schedule, i);
+    LW_TRY(calibrate(l, &now));
+    LW_TRY(save_samples(l, i + 1, &now));
+    if (l->held_out)
+        LW_TRY(validate(l, i, &now));
+    return now.stage + 1 == l->schedule.stages && !now.fades ? judge_samples(&l->judge, i + 1) : LW_OK;
+}
+
 static lw_status train(loop *l)
 {
-    int64_t iterations = lw_int(l->t.args, "iterations"), every = lw_int(l->t.args, "samples_every");
+    int64_t iterations = l->schedule.iterations, every = lw_int(l->t.args, "samples_every");
     for (int64_t i; lw_next(l->t.step, iterations, &i);) {
         LW_TRY(iterate(l, i));
-        if ((i + 1) % every != 0 && i + 1 != iterations)
-            continue;
-        moment now = schedule_at(&l->schedule, i);
-        LW_TRY(calibrate(l, &now));
-        LW_TRY(save_samples(l, i + 1, &now));
-        if (l->held_out)
-            LW_TRY(validate(l, i, &now));
+        if ((i + 1) % every == 0 || i + 1 == iterations)
+            LW_TRY(look(l, i));
     }
     return lw_step_finish(l->t.step);
 }
@@ -373,6 +392,7 @@ static lw_status finish(loop *l)
              : lw_error_status();
     lw_free(path);
     LW_TRY(status);
+    LW_TRY(judge_report(&l->judge));
     moment last = schedule_at(&l->schedule, l->schedule.iterations - 1);
     lw_tensor *images = sample(l, &last);
     return images ? lw_step_output(l->t.step, "samples", images) : lw_error_status();
@@ -386,6 +406,7 @@ static lw_status run(lw_step *step)
         status = train(&l);
     if (status == LW_OK)
         status = finish(&l);
+    judge_close(&l.judge);
     lw_loader_destroy(l.train);
     lw_loader_destroy(l.held_out);
     lw_free(l.real);
