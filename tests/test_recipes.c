@@ -137,10 +137,12 @@ static void sngan(void **state)
                        "critic_updates=2");
 }
 
+/* Tensors of both networks share names here: the sums of their gradients must not. */
 static void dcgan(void **state)
 {
     (void)state;
-    expect_resumable("train-dcgan", 16, G "depth=1" D "depth=1" G "width=4" D "width=4" G "z_dim=8");
+    expect_resumable("train-dcgan", 16,
+                     G "depth=1" D "depth=1" G "width=4" D "width=4" G "z_dim=8" T "accumulate=2");
 }
 
 /* What only the trainer can tell: before anything is trained. */

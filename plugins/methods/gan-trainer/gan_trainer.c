@@ -108,7 +108,8 @@ static lw_status open_stores(trainer *t)
     t->adam[1] = lw_step_store(t->step, "adam.generator");
     if (!t->average || !t->adam[0] || !t->adam[1])
         return lw_error_status();
-    if (lw_int(t->args, "accumulate") > 1 && !(t->sums = lw_step_store(t->step, "sums")))
+    if (lw_int(t->args, "accumulate") > 1 && (!(t->sums[0] = lw_step_store(t->step, "sums.discriminator")) ||
+                                              !(t->sums[1] = lw_step_store(t->step, "sums.generator"))))
         return lw_error_status();
     if (lw_store_count(t->average) == 0)
         LW_TRY(lw_store_merge(t->average, t->generator, ""));

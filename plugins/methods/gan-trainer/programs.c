@@ -203,7 +203,7 @@ static void adam(const drawing *d, update_kind kind, lw_value loss)
     lw_value rate = lw_affine(d->g, lw_input(d->g, "rate", LW_SCALAR), ratio, 0);
     lw_adam(d->g, loss, generators ? t->generator : t->discriminator, t->adam[generators], .rate = rate,
             .beta1 = (float)pow(lw_float(t->args, "beta1"), ratio),
-            .beta2 = (float)pow(lw_float(t->args, "beta2"), ratio), .sums = t->sums);
+            .beta2 = (float)pow(lw_float(t->args, "beta2"), ratio), .sums = t->sums[generators]);
 }
 
 /* `gathers`: only adds the gradients to the sums. */
@@ -223,7 +223,8 @@ static lw_program *compile_update(trainer *t, const stage *s, update_kind kind, 
             (double)lw_int(t->args, is_generators(kind) ? "generator_interval" : "discriminator_interval");
     loss = lw_affine(d.g, loss, weight, 0);
     if (gathers)
-        lw_accumulate(d.g, loss, is_generators(kind) ? t->generator : t->discriminator, t->sums);
+        lw_accumulate(d.g, loss, is_generators(kind) ? t->generator : t->discriminator,
+                      t->sums[is_generators(kind)]);
     else
         adam(&d, kind, loss);
     if (kind == GENERATOR && !gathers)
@@ -293,7 +294,7 @@ lw_status compile_stage(trainer *t, stage *s, bool with_validation)
         if (loss_count(t, kind) == 0)
             continue;
         if (!(s->update[kind] = compile_update(t, s, kind, false)) ||
-            (t->sums && !(s->gather[kind] = compile_update(t, s, kind, true))))
+            (t->sums[0] && !(s->gather[kind] = compile_update(t, s, kind, true))))
             return lw_error_status();
     }
     LW_TRY(compile_calibration(t, s));

@@ -12,7 +12,7 @@ typedef struct trainer {
     lw_store *generator, *discriminator; /* the model's own, in training */
     lw_store *average;                   /* moving average of the generator */
     lw_store *adam[2];                   /* of the discriminator, of the generator */
-    lw_store *sums;                      /* of gradients; NULL without accumulation */
+    lw_store *sums[2];                   /* of their gradients; NULL without accumulation */
     lw_shape image;                      /* [batch, C, H, W] */
 } trainer;
 
