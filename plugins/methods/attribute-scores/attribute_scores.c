@@ -38,17 +38,25 @@ static lw_program *compile(lw_step *step, lw_shape latents, int64_t *columns)
 }
 
 /* Batches lie side by side, but the last one, which ends where the latents do. */
+static lw_status judge_batch(lw_program *program, const lw_tensor *latents, int64_t batch, int64_t i,
+                             lw_tensor *scores)
+{
+    const int64_t count = latents->shape.dim[0], row = lw_shape_count(latents->shape) / count;
+    const int64_t columns = scores->shape.dim[1], first = (i + 1) * batch > count ? count - batch : i * batch;
+    LW_TRY(lw_program_write(program, "latents", latents->data + first * row, (size_t)(batch * row)));
+    LW_TRY(lw_program_run(program));
+    return lw_program_read(program, "scores", scores->data + first * columns, (size_t)(batch * columns));
+}
+
+/* Checkpoints do not keep scores: a resumed run judges again what came before. */
 static lw_status judge(lw_step *step, lw_program *program, const lw_tensor *latents, int64_t batch,
                        lw_tensor *scores)
 {
-    const int64_t count = latents->shape.dim[0], row = lw_shape_count(latents->shape) / count;
-    const int64_t columns = scores->shape.dim[1];
-    for (int64_t i; lw_next(step, (count + batch - 1) / batch, &i);) {
-        int64_t first = (i + 1) * batch > count ? count - batch : i * batch;
-        LW_TRY(lw_program_write(program, "latents", latents->data + first * row, (size_t)(batch * row)));
-        LW_TRY(lw_program_run(program));
-        LW_TRY(lw_program_read(program, "scores", scores->data + first * columns, (size_t)(batch * columns)));
-    }
+    const int64_t batches = (latents->shape.dim[0] + batch - 1) / batch;
+    int64_t done = 0;
+    for (int64_t i; lw_next(step, batches, &i);)
+        for (; done <= i; done++)
+            LW_TRY(judge_batch(program, latents, batch, done, scores));
     return lw_step_finish(step);
 }
 
