@@ -32,6 +32,8 @@ static const lw_param params[] = {
      "Weight of the classes' binary cross-entropy, a mean over the classes."},
     {"amount_weight", LW_PARAM_FLOAT, NULL, "1", 0, 1e6, NULL,
      "Weight of the amounts' errors, a mean over the amounts, each in deviations of its label."},
+    {"emphasis", LW_PARAM_STRINGS, NULL, "",
+     .doc = "Labels that count for more (or less) than 1 in their group's mean: NAME=FACTOR."},
     {"amount_loss", LW_PARAM_CHOICE, NULL, "smooth-l1", .choices = amount_losses,
      .doc =
          "Half the squared error, or Girshick's (2015) smooth L1, which grows evenly from one deviation on."},
@@ -270,7 +272,7 @@ static lw_status validate(loop *l, double *loss)
     double amounts = 0, classes = 0;
     for (int k = 0; status == LW_OK && k < t->count; k++) {
         bool amount = t->label[k].amount;
-        *(amount ? &amounts : &classes) += s.loss[k] / s.known[k] * t->group[amount];
+        *(amount ? &amounts : &classes) += s.loss[k] / s.known[k] * t->weight[k];
     }
     lw_free(s.loss);
     lw_free(s.known);

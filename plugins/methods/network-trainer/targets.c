@@ -2,24 +2,48 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* `emphasis`: NAME=FACTOR, on weights that are still 1. */
+static lw_status emphasise(targets *t, const lw_model *model, const char *text)
+{
+    const char *equals = strrchr(text, '=');
+    char *end, *name = lw_format("%.*s", equals ? (int)(equals - text) : 0, text);
+    double factor = equals ? strtod(equals + 1, &end) : 0;
+    lw_status status = name ? LW_OK : LW_MEMORY;
+    if (name && (!equals || end == equals + 1 || *end || !(factor > 0 && factor <= 1e6)))
+        status =
+            lw_fail(LW_INVALID, "emphasis: '%s' must be NAME=FACTOR with a factor above 0, e.g. age=2", text);
+    int k = status == LW_OK ? lw_model_find_label(model, name) : -1;
+    if (k >= 0)
+        t->weight[k] = factor;
+    else if (status == LW_OK)
+        status = lw_wrap("emphasis");
+    lw_free(name);
+    return status;
+}
 
 lw_status targets_open(targets *t, lw_model *model, const lw_args *args)
 {
     t->count = lw_model_label_count(model);
     size_t count = (size_t)t->count;
     if (!(t->label = lw_alloc(count, sizeof *t->label)) || !(t->is_class = lw_alloc(count, sizeof(float))) ||
-        !(t->share = lw_alloc(count, sizeof(float))) || !(t->deviation = lw_alloc(count, sizeof(float))))
+        !(t->weight = lw_alloc(count, sizeof(double))) || !(t->share = lw_alloc(count, sizeof(float))) ||
+        !(t->deviation = lw_alloc(count, sizeof(float))))
         return LW_MEMORY;
-    int amounts = 0;
     for (int k = 0; k < t->count; k++) {
         LW_TRY(lw_model_label(model, k, &t->label[k]));
-        amounts += t->label[k].amount;
-    }
-    t->group[0] = lw_float(args, "class_weight") / (t->count - amounts);
-    t->group[1] = lw_float(args, "amount_weight") / amounts;
-    for (int k = 0; k < t->count; k++)
         t->is_class[k] = t->label[k].amount ? 0 : 1;
+        t->weight[k] = 1;
+    }
+    for (int i = 0; i < lw_list_count(args, "emphasis"); i++)
+        LW_TRY(emphasise(t, model, lw_list_text(args, "emphasis", i)));
+    double sum[2] = {0}, group[2] = {lw_float(args, "class_weight"), lw_float(args, "amount_weight")};
+    for (int k = 0; k < t->count; k++)
+        sum[t->label[k].amount] += t->weight[k];
+    for (int k = 0; k < t->count; k++)
+        t->weight[k] *= group[t->label[k].amount] / sum[t->label[k].amount];
     return LW_OK;
 }
 
@@ -27,6 +51,7 @@ void targets_close(targets *t)
 {
     lw_free(t->label);
     lw_free(t->is_class);
+    lw_free(t->weight);
     lw_free(t->share);
     lw_free(t->deviation);
 }
@@ -83,7 +108,7 @@ lw_status targets_measure(targets *t, const lw_dataset *dataset, const int *colu
         if (amount && !(variance > 1e-12))
             return lw_fail(LW_INVALID, "images: '%s' is the same for all pictures, so nothing can be learnt",
                            t->label[k].name);
-        t->share[k] = (float)(t->group[amount] * (double)count / n);
+        t->share[k] = (float)(t->weight[k] * (double)count / n);
         t->deviation[k] = amount ? (float)sqrt(variance) : 1;
     }
     return LW_OK;

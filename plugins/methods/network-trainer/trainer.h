@@ -9,7 +9,7 @@ typedef struct targets {
     int count;        /* K, the network's outputs */
     lw_label *label;  /* [K] */
     float *is_class;  /* [K]: 1 or 0 */
-    double group[2];  /* weight of each class, of each amount: their group's, shared by its members */
+    double *weight;   /* [K]: of the label's group, shared by its members as they are emphasised */
     float *share;     /* [K]: that, over the part of the training pictures for which the label is known */
     float *deviation; /* [K]: of an amount's known targets; 1 for a class */
 } targets;

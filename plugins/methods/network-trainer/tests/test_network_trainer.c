@@ -196,6 +196,10 @@ static void labels_that_do_not_fit_are_named(void **state)
     must_fail(b, "odd: the range -1 … 2 of 'slope' is not the same when mirrored");
     use_network(b, "[bright, other]");
     must_fail(b, "images: 'other' is not known of a single picture");
+    harness_set(&b->h, "emphasis", "[brigth=2]");
+    must_fail(b, "emphasis: model 'judge' has no label 'brigth'; did you mean 'bright'?");
+    harness_set(&b->h, "emphasis", "[bright]");
+    must_fail(b, "emphasis: 'bright' must be NAME=FACTOR");
 }
 
 /* --- targets.c -------------------------------------------------------------------------------------------
@@ -218,6 +222,11 @@ static void labels_become_targets_and_missing_ones_are_masked(void **state)
     targets_read(&t, column, COLUMNS, labels, 2, target, known);
     assert_memory_equal(target, ((float[]){1, 0.25f, 0, 0}), sizeof target);
     assert_memory_equal(known, ((float[]){1, 1, 1, 0}), sizeof known);
+    targets_close(&t);
+    use_network(b, "[bright, slope=-1..1, age=0..9]");
+    assert_int_equal(lwi_args_set_text(args, "emphasis", "[slope=2]", true), LW_OK);
+    assert_int_equal(targets_open(&t, b->h.model, args), LW_OK);
+    assert_true(t.weight[0] == 1 && t.weight[1] == 2 && t.weight[2] == 1); /* of 3: two thirds, one third */
     targets_close(&t);
     lwi_args_destroy(args);
 }
