@@ -172,6 +172,16 @@ static void train_attributes_runs_and_its_network_is_loaded_again(void **state)
                      0);
 }
 
+static void frechet_distance_runs_with_the_shipped_network(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$L run $P/frechet-distance.yaml --quiet --out $W/distance --set "
+                           "steps.photos.with.path=$W/pictures --set steps.distance.with.samples=8"),
+                     0);
+    assert_file("distance/report.html");
+    assert_int_equal(shell("grep -q 'halves of the photographs' $W/distance/metrics.json"), 0);
+}
+
 /* The pipeline that README.md shows, as it stands there. */
 static void the_readme_s_pipeline_runs(void **state)
 {
@@ -252,6 +262,7 @@ int main(void)
         cmocka_unit_test(directions_runs),
         cmocka_unit_test(train_dcgan_runs_and_its_model_walks),
         cmocka_unit_test(train_attributes_runs_and_its_network_is_loaded_again),
+        cmocka_unit_test(frechet_distance_runs_with_the_shipped_network),
         cmocka_unit_test(the_readme_s_pipeline_runs),
         cmocka_unit_test(the_schema_validates_the_pipelines),
         cmocka_unit_test(dry_run_computes_and_writes_nothing),
