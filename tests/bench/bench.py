@@ -275,10 +275,10 @@ def main():
         except Failed as error:
             failures.append(case)
             print(f"{case}: {error}", flush=True)
-    result = {"machine": report.machine(), "rows": bench.rows, "failed": failures}
-    with open(options.out, "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
+        result = {"machine": report.machine(), "rows": bench.rows, "failed": failures}
+        with open(options.out, "w", encoding="utf-8") as file: # after each case: an interrupted run keeps the others
+            json.dump(result, file, indent=1)
+            file.write("\n")
     if not options.cases:
         report.write(result, options.docs)
     sys.exit(1 if failures else 0)

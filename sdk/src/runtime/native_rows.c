@@ -1,7 +1,8 @@
 /* native_rows.c — the native back end's products with few rows, by the kernels of rows.cl. */
 #include "runtime/native.h"
 
-/* Above these many rows the blocked product wins, packing included (measured: docs/performance.md). */
+/* Above these many rows the blocked product wins, packing included: dot products took 0.21 ms for 32 rows of
+ * a 512 x 512 layer, packing and the product 0.28. By columns, 8 is a guess. */
 enum { MOST_BY_COLUMNS = 8, MOST_BY_DOTS = 32 };
 
 static const char *options(const lwi_lowering *l)
