@@ -55,13 +55,13 @@ struct row {
     }
 
 /* --- what rows build ---------------------------------------------------------------------------- */
-#define FORMS(X)                                                                                         \
-    X(neg)                                                                                               \
-    X(abs)                                                                                               \
-    X(sign)                                                                                              \
-    X(floor)                                                                                             \
-    X(square) X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) X(sigmoid) X(softplus) \
-        X(relu)
+#define FORMS(X) \
+    X(neg)       \
+    X(abs)       \
+    X(sign)      \
+    X(floor)     \
+    X(square)    \
+    X(sqrt) X(rsqrt) X(exp) X(log) X(sin) X(cos) X(asin) X(erf) X(tanh) X(sigmoid) X(softplus) X(relu)
 #define PAIRS(X) X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(less) X(equal) X(matmul)
 #define X(n)                                                              \
     static lw_value op_##n(lw_graph *g, const lw_value *in, const row *r) \

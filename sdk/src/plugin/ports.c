@@ -304,8 +304,8 @@ lw_status lwi_check_output(lwi_bindings *b, const lw_port *port, lw_shape shape)
 
 /* --- results -------------------------------------------------------------------------------- */
 
-/* On an output `latent` is the space of the latent inputs, else what the parameter `space` says, else the one walks
- * go through: W where there is a mapping. */
+/* On an output `latent` is the space of the latent inputs, else what the parameter `space` says, else the one
+ * walks go through: W where there is a mapping. */
 static void resolve_space(const lwi_bindings *b, lwi_port_type *type)
 {
     const lw_plugin *plugin = b->args ? lwi_args_plugin(b->args) : NULL;
