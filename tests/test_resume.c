@@ -124,15 +124,15 @@ static void a_killed_run_ends_with_the_same_bytes(void **state)
     assert_int_not_equal(access(in_folder("killed/steps/walk/checkpoint.safetensors"), F_OK), 0);
 }
 
-static void a_run_killed_again_and_again_ends_with_the_same_bytes(void **state)
+/* Starts `run`; from its first checkpoint on kills it `times`, each time after `ms`, and resumes it to its
+ * end. */
+static void kill_again_and_again(const char **run, const char **resume, const char *checkpoint, int times,
+                                 int ms)
 {
-    (void)state;
-    const char *run[] = {"run", "p.yaml", "--out", "often", "--checkpoint-every", "0", NULL};
-    const char *resume[] = {"resume", "often", "--checkpoint-every", "0.02", NULL};
     pid_t child = start(run);
-    wait_for_file(in_folder("often/steps/walk/checkpoint.safetensors"));
-    for (int i = 0; i < 4; i++) {
-        pause_ms(40);
+    wait_for_file(in_folder(checkpoint));
+    for (int i = 0; i < times; i++) {
+        pause_ms(ms);
         kill(child, SIGKILL);
         wait_for(child);
         child = start(resume);
@@ -140,6 +140,14 @@ static void a_run_killed_again_and_again_ends_with_the_same_bytes(void **state)
     }
     int status = wait_for(child);
     assert_true(status == 0 || status == 2); /* 2: it was done before the last kill */
+}
+
+static void a_run_killed_again_and_again_ends_with_the_same_bytes(void **state)
+{
+    (void)state;
+    const char *run[] = {"run", "p.yaml", "--out", "often", "--checkpoint-every", "0", NULL};
+    const char *resume[] = {"resume", "often", "--checkpoint-every", "0.02", NULL};
+    kill_again_and_again(run, resume, "often/steps/walk/checkpoint.safetensors", 4, 40);
     assert_same_results("often");
 }
 
@@ -305,17 +313,7 @@ static void a_killed_training_of_a_network_ends_with_the_same_bytes(void **state
     assert_int_equal(call(whole), 0);
     const char *run[] = {"run", "network.yaml", "--out", "network-killed", "--checkpoint-every", "0", NULL};
     const char *resume[] = {"resume", "network-killed", "--checkpoint-every", "0.02", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("network-killed/steps/train/checkpoint.safetensors"));
-    for (int i = 0; i < 3; i++) {
-        pause_ms(200);
-        kill(child, SIGKILL);
-        wait_for(child);
-        child = start(resume);
-        pause_ms(300);
-    }
-    int status = wait_for(child);
-    assert_true(status == 0 || status == 2); /* 2: it was done before the last kill */
+    kill_again_and_again(run, resume, "network-killed/steps/train/checkpoint.safetensors", 3, 200);
     char command[512];
     snprintf(
         command, sizeof(command),

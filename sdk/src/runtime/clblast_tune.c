@@ -4,7 +4,9 @@
  * tuners are C++ only, print tables and take minutes; here its kernels' main parameters are tried through
  * CLBlastOverrideParameters on a product each: a dozen settings that span what the database holds (tiles of
  * 32 to 128, vectors of 1 to 4, with and without local memory). */
+#include "runtime/cache.h"
 #include "runtime/clblast.h"
+#include "base/clock.h"
 
 #include "latentwalk/image.h"
 #include "runtime/device.h"
@@ -14,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 /* A CLBlast kernel, and settings of its parameters to choose from. */
 typedef struct family {
@@ -103,13 +103,6 @@ static void close_bench(bench *b)
         clReleaseMemObject(b->result);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool multiply(const bench *b, size_t side)
 {
     cl_command_queue queue = b->device->queue;
@@ -133,10 +126,10 @@ static double seconds(const bench *b, size_t side)
         return -1;
     double best = -1;
     for (int i = 0; i < 5; i++) {
-        const double start = now();
+        const double start = lwi_clock();
         if (!multiply(b, side))
             return -1;
-        const double took = now() - start;
+        const double took = lwi_clock() - start;
         best = best < 0 || took < best ? took : best;
     }
     return best;
@@ -199,39 +192,23 @@ lw_status lwi_clblast_apply(lw_device *device, const lwi_clblast_tuning *tuning)
 /* --- the user's cache --------------------------------------------------------------------------------- */
 enum { FILE_VERSION = 1 }; /* rises when the settings above change their places */
 
-/* The file of this device and driver, with its folder made where asked; to be released. NULL: no home, no
- * memory. */
-static char *cache_path(const lw_device *device, bool make)
+/* The file of this device and driver; to be released. NULL: no home, no memory. */
+static char *cache_path(const lw_device *device)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (!(cache && *cache) && !(home && *home))
-        return NULL;
-    char *folder =
-        cache && *cache ? lw_format("%s/latentwalk", cache) : lw_format("%s/.cache/latentwalk", home);
-    if (!folder)
-        return NULL;
-    for (char *slash = strchr(folder + 1, '/'); make; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = 0;
-        mkdir(folder, 0777); /* where it cannot be made, writing the file will say so */
-        if (!slash)
-            break;
-        *slash = '/';
-    }
     uint64_t hash = 0xcbf29ce484222325u;
     const char *parts[] = {device->info.platform, device->info.name, device->info.version,
                            device->info.driver};
     for (int i = 0; i < 4; i++)
         for (const char *c = parts[i]; *c; c++)
             hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-    char *path = lw_format("%s/clblast-%016llx", folder, (unsigned long long)hash);
-    lw_free(folder);
-    return path;
+    char name[32];
+    snprintf(name, sizeof name, "clblast-%016llx", (unsigned long long)hash);
+    return lwi_cache_path(name);
 }
 
 lw_status lwi_clblast_load(lw_device *device)
 {
-    char *path = cache_path(device, false);
+    char *path = cache_path(device);
     FILE *file = path ? fopen(path, "r") : NULL;
     lw_status status = LW_OK;
     int version = 0;
@@ -253,9 +230,11 @@ lw_status lwi_clblast_load(lw_device *device)
 
 lw_status lwi_clblast_save(lw_device *device, const lwi_clblast_tuning *tuning)
 {
-    char *path = cache_path(device, true);
+    char *path = cache_path(device);
     char *text =
         lw_format("%d %d %d %d\n", FILE_VERSION, tuning->setting[0], tuning->setting[1], tuning->setting[2]);
+    if (path)
+        lwi_cache_make_folders(path);
     lw_status status =
         path && text ? lw_file_write(path, text, strlen(text))
                      : lw_fail(LW_IO, "there is no cache folder: neither XDG_CACHE_HOME nor HOME is set");

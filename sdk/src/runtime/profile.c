@@ -1,19 +1,12 @@
 /* profile.c — collecting the times of launches, and measuring the device's peaks; see profile.h. */
 #include "runtime/profile.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_PENDING = 4096, PEAK_TRIES = 20, FMA_ROUNDS = 1 << 14, COPY_VECTORS = 1 << 20 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static bool grow(void **array, int count, int *capacity, size_t size)
 {
@@ -114,7 +107,7 @@ lw_status lwi_profile_begin(lw_device *device, const char *name)
 {
     lwi_profile *p = device->profile;
     LW_TRY(collect(device));
-    double time = now();
+    double time = lwi_clock();
     if (p->section_count)
         p->section[p->section_count - 1].seconds = time - p->section[p->section_count - 1].began;
     char *copy = lw_strdup(name);
@@ -281,7 +274,7 @@ lw_status lwi_profile_finish(lw_device *device, const lwi_profile **profile)
     LW_TRY(collect(device));
     if (p->section_count) {
         lwi_profile_section *last = &p->section[p->section_count - 1];
-        last->seconds = now() - last->began;
+        last->seconds = lwi_clock() - last->began;
     }
     LW_TRY(measure_peaks(device));
     *profile = p;

@@ -2,8 +2,10 @@
  * NAME, "ms": {NAME: MILLISECONDS}}}}; a record has the same form. */
 #include "runtime/tuning.h"
 
+#include "base/clock.h"
 #include "base/file_internal.h"
 #include "latentwalk/image.h"
+#include "runtime/cache.h"
 #include "runtime/program.h"
 
 #include <ctype.h>
@@ -12,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { MOST_RUNS = 8, KEY = 160 };
 static const double WORTH_TRYING = 2.5; /* times the least estimate */
@@ -72,27 +73,15 @@ static json_t *load(const char *path, const char **why)
 
 char *lwi_tuning_path(const lw_device_info *info)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    const bool given = cache && *cache == '/';
-    if (!given && !(home && *home))
-        return NULL;
     char name[sizeof info->name + sizeof info->driver + 2];
     snprintf(name, sizeof name, "%s-%s", info->name, info->driver);
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.+", *c))
             *c = '-';
-    return lw_format("%s%s/latentwalk/tuning-%s-%s.json", given ? cache : home, given ? "" : "/.cache", name,
-                     LW_VERSION);
-}
-
-/* The folders above a file. */
-static void make_folders(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0777);
-        *slash = '/';
-    }
+    char *file = lw_format("tuning-%s-%s.json", name, LW_VERSION);
+    char *path = file ? lwi_cache_path(file) : NULL;
+    lw_free(file);
+    return path;
 }
 
 lw_status lwi_tuning_start(lw_device *device, const char *given, const char *record, char **note)
@@ -133,7 +122,7 @@ void lwi_tuning_close(lwi_tuning *t)
         if (now)
             json_object_update_missing(t->known, now);
         json_decref(now);
-        make_folders(t->cache);
+        lwi_cache_make_folders(t->cache);
         if (save(&t->device->info, t->known, t->cache) != LW_OK)
             lw_error_clear(); /* a cache only saves time */
     }
@@ -145,13 +134,6 @@ void lwi_tuning_close(lwi_tuning *t)
 }
 
 /* --- measuring ---------------------------------------------------------------------------------- */
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A program of nothing but this convolution, on memory that nobody has written. */
 static lw_program *only(lw_device *device, lwi_algorithm algorithm, const lwi_conv *c)
 {
@@ -198,9 +180,9 @@ static lw_status measure(lw_device *device, lwi_algorithm algorithm, const lwi_c
     lw_status status = p ? enqueue(p, true) : lw_error_status();
     double sum = 0;
     for (int run = 0; status == LW_OK && run < MOST_RUNS && sum < ENOUGH; run++) {
-        const double from = now();
+        const double from = lwi_clock();
         status = enqueue(p, c->varies);
-        const double took = now() - from;
+        const double took = lwi_clock() - from;
         *seconds = run == 0 || took < *seconds ? took : *seconds;
         sum += took;
     }
@@ -280,10 +262,7 @@ lwi_algorithm lwi_tuned(lwi_tuning *t, const lwi_lowering *l, const lwi_conv *c)
     }
     if (!choice)
         return algorithm;
-    lwi_algorithm chosen;
-    if (is_algorithm(json_string_value(json_object_get(choice, "algorithm")), &chosen) &&
-        lwi_conv_can(chosen, c))
-        algorithm = chosen;
+    use(choice, c, &algorithm);
     json_object_set_new(t->used, key, choice);
     if (t->record && save(&t->device->info, t->used, t->record) != LW_OK)
         lw_error_clear();

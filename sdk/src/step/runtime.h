@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "latentwalk/step.h"
 #include "plugin/ports.h"
 
@@ -101,8 +102,6 @@ void lwi_step_destroy(lw_step *step);
 lw_status lwi_step_run(lw_step *step);
 /* {"id", "uses", "series", "table", "notes", "files"}: a new reference, or NULL without memory. */
 json_t *lwi_step_describe(const lw_step *step);
-/* Seconds of a clock that only goes forward. */
-double lwi_clock(void);
 /* A seed of its own for everything that has a name: steps and models do not share their numbers. */
 uint64_t lwi_mix_seed(uint64_t seed, const char *name);
 

@@ -1,16 +1,8 @@
 /* step.c — the life of a running step: what it was given, and what it hands on. */
 #include <string.h>
-#include <time.h>
 
 #include "plugin/registry.h"
 #include "runtime.h"
-
-double lwi_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* FNV-1a over the seed's bytes and the name. */
 uint64_t lwi_mix_seed(uint64_t seed, const char *name)
