@@ -27,8 +27,9 @@ FORWARD = ["product/512", "product/1024", "product/2048", "linear/1x512x512", "l
            *(f"forward/{model}/1" for model in MODELS), *(f"forward/{model}/16" for model in MODELS[:4])]
 GRADIENTS = [*(f"gradient-z/{model}/1" for model in MODELS[:4]), "gradient-z/dcgan-64/16",
              "gradient-w/stylegan2-256/1", "gradient-w/stylegan2-1024/1"]
-LOOPS = ["train/dcgan-64", "train/stylegan2-64", "jacobian/1", "jacobian/64", "trajectory/1", "optimise/1"]
+LOOPS = ["train/dcgan-64", "train/wgan-gp-64", "train/pggan-64", "train/stylegan2-64", "jacobian/1", "jacobian/64", "trajectory/1", "optimise/1"]
 START = ["start/dcgan-64", "start/stylegan2-256"]
+TWICE = ["train/wgan-gp-64", "train/pggan-64", "train/stylegan2-64"]  # loops with derivatives of derivatives
 SCALING = [*(f"forward/dcgan-64/{n}" for n in (2, 4, 8)), *(f"forward/stylegan2-256/{n}" for n in (2, 4, 8)),
            *(f"forward/stylegan2-{side}/1" for side in (64, 128, 512))]
 # Further cases run only when named: they take minutes. LARGE is also beyond the memory of a machine with 24 GiB if
@@ -39,9 +40,11 @@ EXTRA = ["gradient-z/stylegan2-1024/1", *(f"gradient-z/{model}/16" for model in 
 LEAST = {"trajectory": 25, "optimise": 25}  # steps a measurement, at least
 
 # Largest difference of an output, in deviations of ours; losses, also of later training steps: relative. Adam's first
-# steps have the size of the learning rate whatever the gradient, so that rounding grows; and of 16 images' activations one
+# steps have the size of the learning rate whatever the gradient, so that rounding grows, most where a Wasserstein loss passes
+# near 0 (seen: 3e-3, 1e-2); and of 16 images' activations one
 # may lie so near a ReLU's kink that rounding puts it on the other side (seen: 3e-3 in one row, 1e-5 in the others).
-TOLERANCE = {"gradient-z/dcgan-64/16": 1e-2, "train/dcgan-64": 2e-3, "train/stylegan2-64": 5e-3, "jacobian": 1e-3, "trajectory": 1e-3, "optimise": 1e-3}
+TOLERANCE = {"gradient-z/dcgan-64/16": 1e-2, "train/dcgan-64": 2e-3,
+             "train/wgan-gp-64": 1e-2, "train/pggan-64": 2e-2, "train/stylegan2-64": 5e-3, "jacobian": 1e-3, "trajectory": 1e-3, "optimise": 1e-3}
 
 
 def tolerance(case):
@@ -96,8 +99,8 @@ def why_not(peer, case, available):
         return "a single operator is eager's"
     if peer == "compile" and kind == "jacobian":
         return "next to nothing to fuse"
-    if peer == "compile" and case == "train/stylegan2-64":
-        return "does not differentiate twice, as R1 and path length need"
+    if peer == "compile" and case in TWICE:
+        return "does not differentiate twice, as the penalties need"
     if peer != "eager" and case in SCALING:
         return "not part of the scaling plot"
     if peer != "eager" and case == LARGE:

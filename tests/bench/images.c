@@ -19,28 +19,45 @@
 
 typedef struct recipe {
     const char *name, *generator, *discriminator;
-    const char *key, *value; /* one parameter of both */
+    const char *generator_with[5], *discriminator_with[5]; /* parameters: name, value, …, NULL */
 } recipe;
 
-/* StyleGAN2: channel_base 16384 up to 512 (configuration paper256's), 32768 at 1024 (config-f). */
+#define WIDTHS(...)                    \
+    {                                  \
+        "widths", "[" #__VA_ARGS__ "]" \
+    }
+
+/* wgan-gp-64 and pggan-64: pipelines/train-wgan-gp.yaml, train-pggan.yaml. StyleGAN2: channel_base 16384 up
+ * to 512 (configuration paper256's), 32768 at 1024 (config-f). */
 static const recipe recipes[] = {
-    {"dcgan-64", "generator/dcgan", "discriminator/dcgan", NULL, NULL},
-    {"pggan-256", "generator/pggan", NULL, "widths", "[512, 512, 512, 512, 256, 128, 64]"},
-    {"biggan-128", "generator/biggan", NULL, NULL, NULL},
-    {"stylegan2-64", "generator/stylegan2", "discriminator/stylegan2", "widths", "[512, 512, 512, 512, 256]"},
-    {"stylegan2-128", "generator/stylegan2", NULL, "widths", "[512, 512, 512, 512, 256, 128]"},
-    {"stylegan2-256", "generator/stylegan2", NULL, "widths", "[512, 512, 512, 512, 256, 128, 64]"},
-    {"stylegan2-512", "generator/stylegan2", NULL, "widths", "[512, 512, 512, 512, 256, 128, 64, 32]"},
-    {"stylegan2-1024", "generator/stylegan2", NULL, NULL, NULL},
+    {"dcgan-64", "generator/dcgan", "discriminator/dcgan"},
+    {"wgan-gp-64",
+     "generator/dcgan",
+     "discriminator/dcgan",
+     {"z_dim", "512", "output", "none"},
+     {"width", "32"}},
+    {"pggan-64",
+     "generator/pggan",
+     "discriminator/pggan",
+     WIDTHS(128, 128, 64, 32, 16),
+     {"widths", "[128, 128, 64, 32, 16]", "features", "128"}},
+    {"pggan-256", "generator/pggan", NULL, WIDTHS(512, 512, 512, 512, 256, 128, 64)},
+    {"biggan-128", "generator/biggan", NULL},
+    {"stylegan2-64", "generator/stylegan2", "discriminator/stylegan2", WIDTHS(512, 512, 512, 512, 256),
+     WIDTHS(512, 512, 512, 512, 256)},
+    {"stylegan2-128", "generator/stylegan2", NULL, WIDTHS(512, 512, 512, 512, 256, 128)},
+    {"stylegan2-256", "generator/stylegan2", NULL, WIDTHS(512, 512, 512, 512, 256, 128, 64)},
+    {"stylegan2-512", "generator/stylegan2", NULL, WIDTHS(512, 512, 512, 512, 256, 128, 64, 32)},
+    {"stylegan2-1024", "generator/stylegan2", NULL},
 };
 
-static void add_part(bench *b, lw_part part, const char *id, const recipe *r)
+static void add_part(bench *b, lw_part part, const char *id, const char *const *with)
 {
     const lw_plugin *plugin = lwi_registry_load(b->registry, id);
     bench_must(plugin ? LW_OK : lw_error_status());
     lw_args *args = lwi_args_create(plugin);
-    if (r->key)
-        bench_must(lwi_args_set_text(args, r->key, r->value, true));
+    for (; *with; with += 2)
+        bench_must(lwi_args_set_text(args, with[0], with[1], true));
     bench_must(lwi_model_set_part(b->model, part, plugin, args, NULL, NULL, 1));
 }
 
@@ -74,9 +91,9 @@ bool bench_open_model(bench *b, const char *name)
         return false;
     b->model = lwi_model_create(name);
     bench_must(b->model ? LW_OK : lw_error_status());
-    add_part(b, LW_PART_GENERATOR, r->generator, r);
+    add_part(b, LW_PART_GENERATOR, r->generator, r->generator_with);
     if (r->discriminator)
-        add_part(b, LW_PART_DISCRIMINATOR, r->discriminator, r);
+        add_part(b, LW_PART_DISCRIMINATOR, r->discriminator, r->discriminator_with);
     move_constants(lw_model_store(b->model, LW_PART_GENERATOR));
     move_constants(lw_model_store(b->model, LW_PART_DISCRIMINATOR));
     return true;

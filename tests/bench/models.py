@@ -30,13 +30,20 @@ def batch_norm(net, x, name):
 
 
 class DCGAN(Weights):
+    last = staticmethod(torch.tanh)
+
     def forward(self, z):
         x = F.conv_transpose2d(z[:, :, None, None], self.w("formatLayer.weight"))
         x = torch.relu(batch_norm(self, x, "main.batchNorm0"))
         for i in range(1, 4):
             x = F.conv_transpose2d(x, self.w(f"main.convTranspose{i}.weight"), stride=2, padding=1)
             x = torch.relu(batch_norm(self, x, f"main.batchNorm{i}"))
-        return torch.tanh(F.conv_transpose2d(x, self.w("main.outlayer.weight"), stride=2, padding=1))
+        return self.last(F.conv_transpose2d(x, self.w("main.outlayer.weight"), stride=2, padding=1))
+
+
+class WGANGP(DCGAN):
+    """pytorch_GAN_zoo's: its DCGAN without the last activation."""
+    last = staticmethod(lambda x: x)
 
 
 class DCGANDiscriminator(Weights):
@@ -50,19 +57,36 @@ class DCGANDiscriminator(Weights):
         return F.conv2d(self.features(x), self.w("decisionLayer.weight")).flatten(1)
 
 
-class PGGAN(Weights):
-    """genforce's arithmetic; He's constants are multiplied into the weights once."""
+class Equalised(Weights):
+    """He's constants are multiplied into the weights once, or whenever they are used: in training."""
 
-    def __init__(self, state):
-        state = dict(state)
-        self.blocks = sum(1 for name in state if name.startswith("layer") and name.endswith(".bias")) // 2
-        for name in [n for n in state if n.endswith(".weight")]:
-            weight = state[name]
-            gain = 1 if name.startswith("output") else math.sqrt(2)
-            state[name] = weight * (gain / math.sqrt(weight[0].numel()))
-        first = state["layer0.weight"].flip(2, 3)  # a 4x4 convolution, padding 3, of one pixel: a matrix
-        state["layer0.weight"] = first.permute(0, 2, 3, 1).reshape(-1, first.shape[1]).contiguous()
+    def __init__(self, state, training):
+        self.gains = {n: math.sqrt((1 if self.plain(n) else 2) / state[n][0].numel()) for n in state if n.endswith(".weight")}
+        state = {n: self.layout(n, value if training else value * self.gains.get(n, 1)) for n, value in state.items()}
+        self.gains = self.gains if training else {}
         super().__init__(state)
+
+    def w(self, name):
+        return super().w(name) * self.gains[name] if name in self.gains else super().w(name)
+
+
+class PGGAN(Equalised):
+    """genforce's arithmetic."""
+
+    def __init__(self, state, training=False):
+        self.blocks = sum(1 for name in state if name.startswith("layer") and name.endswith(".bias")) // 2
+        super().__init__(state, training)
+
+    @staticmethod
+    def plain(name):
+        return name.startswith("output")
+
+    @staticmethod
+    def layout(name, value):
+        if name != "layer0.weight":
+            return value
+        first = value.flip(2, 3)  # a 4x4 convolution, padding 3, of one pixel: a matrix
+        return first.permute(0, 2, 3, 1).reshape(-1, first.shape[1]).contiguous()
 
     @staticmethod
     def normalize(x):
@@ -78,6 +102,40 @@ class PGGAN(Weights):
             x = F.leaky_relu(F.conv2d(x, self.w(f"layer{i}.weight"), self.w(f"layer{i}.bias"), padding=1), 0.2)
         last = f"output{self.blocks - 1}"
         return F.conv2d(self.normalize(x), self.w(f"{last}.weight"), self.w(f"{last}.bias"))
+
+
+class PGGANDiscriminator(Equalised):
+    def __init__(self, state, training=False):
+        self.blocks = sum(1 for name in state if name.startswith("input") and name.endswith(".bias"))
+        super().__init__(state, training)
+
+    def plain(self, name):
+        return name == f"layer{2 * self.blocks}.weight"
+
+    @staticmethod
+    def layout(_, value):
+        return value
+
+    def conv(self, x, name, padding=1):
+        return F.leaky_relu(F.conv2d(x, self.w(f"{name}.weight"), self.w(f"{name}.bias"), padding=padding), 0.2)
+
+    def linear(self, x, name):
+        return F.linear(x, self.w(f"{name}.weight"), self.w(f"{name}.bias"))
+
+    @staticmethod
+    def deviation(x, group=4):
+        """Over every (N / group)-th image."""
+        n, c, h, w = x.shape
+        y = x.view(group, n // group, c, h, w)
+        y = ((y - y.mean(0)).square().mean(0) + 1e-8).sqrt().mean((1, 2, 3))
+        return torch.cat([x, y.repeat(group).view(n, 1, 1, 1).expand(n, 1, h, w)], 1)
+
+    def forward(self, x):
+        x, last = self.conv(x, "input0", 0), 2 * (self.blocks - 1)
+        for i in range(0, last, 2):
+            x = F.avg_pool2d(self.conv(self.conv(x, f"layer{i}"), f"layer{i + 1}"), 2)
+        x = self.conv(self.deviation(x), f"layer{last}").flatten(1)
+        return self.linear(F.leaky_relu(self.linear(x, f"layer{last + 1}"), 0.2), f"layer{last + 2}")
 
 
 class BigGAN(Weights):
@@ -258,8 +316,8 @@ class StyleGAN2Discriminator(StyleGAN2Layers):
         return self.linear(self.activate(self.linear(x, "b4.fc")), "b4.out")
 
 
-GENERATORS = {"dcgan": DCGAN, "pggan": PGGAN, "biggan": BigGAN, "stylegan2": StyleGAN2}
-DISCRIMINATORS = {"dcgan": DCGANDiscriminator, "stylegan2": StyleGAN2Discriminator}
+GENERATORS = {"dcgan": DCGAN, "wgan": WGANGP, "pggan": PGGAN, "biggan": BigGAN, "stylegan2": StyleGAN2}
+DISCRIMINATORS = {"dcgan": DCGANDiscriminator, "wgan": DCGANDiscriminator, "pggan": PGGANDiscriminator, "stylegan2": StyleGAN2Discriminator}
 
 
 def tensors(arrays, prefix=""):

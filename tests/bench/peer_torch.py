@@ -54,10 +54,12 @@ class Case:
             family = "stylegan2" if self.kind == "jacobian" else "dcgan" if self.kind in ("trajectory", "optimise") else rest[0].split("-")[0]
             state = {k: to_format(v, layout) for k, v in models.tensors(arrays, "G.").items()}
             options = {"fused": self.form == "fused"} if family == "stylegan2" else {}
+            options |= {"training": self.kind == "train"} if family == "pggan" else {}
             self.generator = models.GENERATORS[family](state, **options).eval()
             scores = {k: to_format(v, layout) for k, v in models.tensors(arrays, "D.").items()}
             if scores:
-                self.discriminator = models.DISCRIMINATORS[family](scores).eval()
+                options = {"training": True} if family == "pggan" else {}
+                self.discriminator = models.DISCRIMINATORS[family](scores, **options).eval()
         self.state = {k: to_format(v, layout) for k, v in loose.items()}
         self.step = self.build(name)
 

@@ -1,6 +1,8 @@
 /* training.c — loops in script/bench; a repetition is one step.
  *
  *   train/dcgan-64        batch 64: a discriminator and a generator update, non-saturating, Adam
+ *   train/wgan-gp-64      batch 32: a critic update with gradient penalty, a generator update, Adam
+ *   train/pggan-64        the same of the whole progressive network, with drift
  *   train/stylegan2-64    batch 4: discriminator with R1, generator with path length regularisation, Adam
  *   trajectory/N          TrajectoryNet (plugins/methods/trajectory-net), N walks of 10 points a step
  *   optimise/N            latents of N images: L1 of discriminator features and of pixels, norm penalty
@@ -50,6 +52,48 @@ static void build_dcgan(bench *b, int n)
     loss = cross_entropy(g, lw_discriminate(g, b->model, fake, .training = true), -1);
     bench_output(b, g, "generator loss", loss);
     bench_must(lw_adam(g, loss, sg, b->state[1], .learning_rate = 2e-4f, .beta1 = 0.5f));
+    bench_compile(b, g);
+}
+
+/* --- WGAN-GP, and PGGAN with it --------------------------------------------------------------- */
+
+/* 10 mean (|d D / d x| - 1)^2 at points x on the lines through real and made images (Gulrajani et al. 2017,
+ * eq. 3); where on them is an input, so that both sides take the same */
+static lw_value gradient_penalty(bench *b, lw_graph *g, lw_value real, lw_value fake)
+{
+    lw_value share = bench_input(b, g, "share", LW_SHAPE(lw_dim(g, real, 0), 1, 1, 1), 0.5), gradient;
+    lw_value between = lw_add(g, real, lw_mul(g, share, lw_sub(g, fake, real)));
+    lw_value score = lw_discriminate(g, b->model, between, .training = true, .trainable = true);
+    bench_must(lw_gradient(g, score, (lw_value){0}, &between, 1, &gradient));
+    lw_value squared = lw_sum(g, lw_square(g, gradient), LW_AXIS(1) | LW_AXIS(2) | LW_AXIS(3), false);
+    lw_value away = lw_affine(g, lw_sqrt(g, lw_affine(g, squared, 1, 1e-12)), 1, -1);
+    return lw_affine(g, mean(g, lw_square(g, away)), 10, 0);
+}
+
+static void build_wasserstein(bench *b, int n, double drift, const lw_adam_options *adam)
+{
+    lw_store *sg = lw_model_store(b->model, LW_PART_GENERATOR),
+             *sd = lw_model_store(b->model, LW_PART_DISCRIMINATOR);
+    lw_graph *g = lw_graph_create();
+    lw_value z = bench_input(b, g, "z", LW_SHAPE(n, 512), 1);
+    lw_value real = bench_input(b, g, "real", LW_SHAPE(n, 3, 64, 64), 1);
+    lw_value fake = lw_stop_gradient(g, lw_generate(g, b->model, z, .training = true));
+    lw_value on_real = lw_discriminate(g, b->model, real, .training = true, .trainable = true);
+    lw_value on_fake = lw_discriminate(g, b->model, fake, .training = true, .trainable = true);
+    lw_value loss = lw_sub(g, mean(g, on_fake), mean(g, on_real));
+    loss = lw_add(g, loss, lw_affine(g, mean(g, lw_square(g, on_real)), drift, 0));
+    lw_value penalty = gradient_penalty(b, g, real, fake);
+    bench_output(b, g, "critic loss", loss);
+    bench_output(b, g, "gradient penalty", penalty);
+    bench_must(lw_adam_with(g, lw_add(g, loss, penalty), sd, b->state[0], adam));
+    bench_compile(b, g);
+
+    g = lw_graph_create();
+    z = bench_input(b, g, "z", LW_SHAPE(n, 512), 1);
+    fake = lw_generate(g, b->model, z, .training = true, .trainable = true);
+    loss = lw_neg(g, mean(g, lw_discriminate(g, b->model, fake, .training = true)));
+    bench_output(b, g, "generator loss", loss);
+    bench_must(lw_adam_with(g, loss, sg, b->state[1], adam));
     bench_compile(b, g);
 }
 
@@ -187,6 +231,14 @@ bool bench_build_training(bench *b, const char *name)
     b->checks = 3;
     if (strcmp(name, "train/dcgan-64") == 0 && bench_open_model(b, "dcgan-64"))
         return build_dcgan(b, 64), true;
+    if (strcmp(name, "train/wgan-gp-64") == 0 && bench_open_model(b, "wgan-gp-64"))
+        return build_wasserstein(b, 32, 0,
+                                 LW_OPTIONS(lw_adam_options, .learning_rate = 1e-4f, .beta2 = 0.9f)),
+               true;
+    if (strcmp(name, "train/pggan-64") == 0 && bench_open_model(b, "pggan-64"))
+        return build_wasserstein(b, 32, 1e-3,
+                                 LW_OPTIONS(lw_adam_options, .learning_rate = 1e-3f, .beta2 = 0.99f)),
+               true;
     if (strcmp(name, "train/stylegan2-64") == 0 && bench_open_model(b, "stylegan2-64")) {
         b->checks = 2;
         return build_stylegan2(b, 4), true;

@@ -64,6 +64,33 @@ def dcgan(case):
     return step
 
 
+def wasserstein(case, drift, **options):
+    """A critic update with gradient penalty, and a generator update."""
+    g, d = train(case.generator), train(case.discriminator)
+    pg, pd = trainable(g), trainable(d)
+    step_g, step_d = adam(pg, **options), adam(pd, **options)
+    z, real, share = case.inputs["z"], case.inputs["real"], case.inputs["share"]
+
+    def penalise(fake):
+        between = (real + share * (fake - real)).requires_grad_()
+        (slope,) = torch.autograd.grad(d(between).sum(), between, create_graph=True)
+        return 10 * ((slope.square().sum((1, 2, 3)) + 1e-12).sqrt() - 1).square().mean()
+
+    def step():
+        with torch.no_grad():
+            fake = g(z)
+        on_real = d(real)
+        on_d = d(fake).mean() - on_real.mean() + drift * on_real.square().mean()
+        penalty = penalise(fake)
+        update(step_d, on_d + penalty)
+        set_trainable(pd, False)
+        on_g = -d(g(z)).mean()
+        update(step_g, on_g)
+        set_trainable(pd, True)
+        return {"critic loss": on_d.detach(), "gradient penalty": penalty.detach(), "generator loss": on_g.detach()}
+    return step
+
+
 def stylegan2(case):
     g, d = train(case.generator), train(case.discriminator)
     options = {"lr": 2e-3, "betas": (0.0, 0.99)}
@@ -161,5 +188,8 @@ def jacobian(case):
 
 def build(case, name):
     if name.startswith("train/"):
-        return dcgan(case) if "dcgan" in name else stylegan2(case)
+        return {"train/dcgan-64": dcgan,
+                "train/wgan-gp-64": lambda case: wasserstein(case, 0, lr=1e-4, betas=(0, 0.9)),
+                "train/pggan-64": lambda case: wasserstein(case, 1e-3, lr=1e-3, betas=(0, 0.99)),
+                "train/stylegan2-64": stylegan2}[name](case)
     return {"trajectory": trajectory, "optimise": optimise, "jacobian": jacobian}[case.kind](case)
