@@ -120,8 +120,9 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
     make_pictures();
     assert_int_equal(
         shell("$L run $P/train-dcgan.yaml --quiet --out $W/train --set steps.photos.with.path=$W/pictures "
-              "--set steps.held_out.with.path=$W/pictures "
-              "--set steps.train.with.iterations=2 --set steps.train.with.batch=4 "
+              "--set steps.held_out.with.path=$W/pictures --set steps.held_out.with.part=all "
+              "--set steps.train.with.iterations=2 --set steps.train.with.batch=4 --set "
+              "steps.train.with.judged_samples=8 "
               "--set models.faces.generator.with.width=8 --set models.faces.discriminator.with.width=8"),
         0);
     assert_file("train/report.html");
