@@ -12,16 +12,16 @@ static const lw_param params[] = {
      "the rough)."},
 };
 static const lw_port inputs[] = {
-    {"z", "z[\xe2\x80\xa6, z_dim]", .doc = "Latents, or walks of them."},
+    {"latents", "z[\xe2\x80\xa6, z_dim]", .doc = "Latents, or walks of them."},
 };
 static const lw_port outputs[] = {
-    {"z", "z[\xe2\x80\xa6, z_dim]", .doc = "The same directions from the origin, all of one length."},
+    {"latents", "z[\xe2\x80\xa6, z_dim]", .doc = "The same directions from the origin, all of one length."},
 };
 
 static lw_status run(lw_step *step)
 {
     const lw_args *args = lw_step_args(step);
-    lw_tensor *z = lw_tensor_copy(lw_step_input(step, "z", 0));
+    lw_tensor *z = lw_tensor_copy(lw_step_input(step, "latents", 0));
     if (!z)
         return lw_error_status();
     const int64_t size = z->shape.dim[z->shape.rank - 1], rows = lw_shape_count(z->shape) / size;
@@ -39,7 +39,7 @@ static lw_status run(lw_step *step)
         for (int64_t i = 0; i < size && squares > 0; i++)
             z->data[n * size + i] = (float)(z->data[n * size + i] * (radius / sqrt(squares)));
     }
-    return lw_step_output(step, "z", z);
+    return lw_step_output(step, "latents", z);
 }
 
 static const lw_runner functions = {sizeof functions, run};

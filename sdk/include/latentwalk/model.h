@@ -73,6 +73,8 @@ LW_API lw_value lw_map_with(lw_graph *g, lw_model *model, lw_value z, const lw_b
 /* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim], drawn to its mean as the generator's arguments say: what stands between
  * mapping and synthesis in lw_generate. w itself where nothing is truncated. */
 LW_API lw_value lw_truncate(lw_graph *g, lw_model *model, lw_value w);
+/* The w [1, w_dim] that truncation draws to, whatever the generator's arguments say. LW_UNSUPPORTED where it has none. */
+LW_API lw_value lw_mean_latent(lw_graph *g, lw_model *model);
 LW_API lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const lw_build_options *options);
 /* image -> raw score [N, 1]. */
 LW_API lw_value lw_discriminate_with(lw_graph *g, lw_model *model, lw_value image, const lw_build_options *options);

@@ -154,8 +154,9 @@ typedef struct lw_generator {
     /* z [N, z_dim], or w [N, w_dim], or w+ [N, num_ws, w_dim] where there is a mapping -> image
      * [N, channels, height, width], nominally in [-1, 1]. */
     lw_value (*synthesize)(lw_graph *g, const lw_args *args, lw_value latent);
-    /* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim], drawn towards the mean as the arguments say. Between map and
-     * synthesize where an image is made from z. NULL where there is no truncation. */
+    /* w [N, w_dim] -> w, or w+ [N, num_ws, w_dim], drawn towards the mean as the arguments truncation_psi (mean + psi
+     * (w - mean)) and, where there is one, truncation_cutoff (how many layers) say. Between map and synthesize where an
+     * image is made from z. NULL where there is no truncation. */
     lw_value (*truncate)(lw_graph *g, const lw_args *args, lw_value w);
 } lw_generator;
 

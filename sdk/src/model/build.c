@@ -2,6 +2,7 @@
  * and after. */
 #include "model/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GENERATOR(part) ((const lw_generator *)(part)->plugin->functions)
@@ -220,6 +221,40 @@ lw_value lw_truncate(lw_graph *g, lw_model *model, lw_value w)
     w = truncate_inside(g, part, w);
     lw_scope_pop(g);
     return w;
+}
+
+/* The arguments with which everything is drawn to the mean itself, in all layers. Owned. */
+static lw_args *to_the_mean(const lwi_part *part)
+{
+    lw_args *args = lwi_args_copy(part->args);
+    const lw_param *cutoff = lwi_param_find(part->plugin, "truncation_cutoff");
+    char all[32];
+    snprintf(all, sizeof all, "%.0f", cutoff ? cutoff->maximum : 0);
+    if (args && lwi_args_set_text(args, "truncation_psi", "0", false) == LW_OK &&
+        (!cutoff || lwi_args_set_text(args, "truncation_cutoff", all, false) == LW_OK))
+        return args;
+    lwi_args_destroy(args);
+    return NULL;
+}
+
+lw_value lw_mean_latent(lw_graph *g, lw_model *model)
+{
+    const lwi_part *part = part_of(g, model, LW_PART_GENERATOR);
+    if (!part)
+        return (lw_value){0};
+    if (!GENERATOR_HAS(part, truncate))
+        return lw_graph_fail(g, LW_UNSUPPORTED, "%s (%s) has no truncation, so no mean of w to draw to",
+                             part->scope, lwi_plugin_id(part->plugin));
+    lw_args *args = to_the_mean(part);
+    if (!args)
+        return lw_graph_fail(g, lw_error_status(), "%s", lw_error_text());
+    push(g, part, &(lw_build_options){.size = sizeof(lw_build_options)});
+    lw_value any = lw_fill(g, LW_SHAPE(1, lwi_dims_get(&part->dims, "w_dim")), 0);
+    lw_value mean =
+        returned(g, part, GENERATOR(part)->truncate(g, args, any), "must truncate to w", w_dims, 1);
+    lw_scope_pop(g);
+    lwi_args_destroy(args);
+    return mean;
 }
 
 static lw_value apply_part(lw_graph *g, lw_model *model, lw_part which, lw_value x,

@@ -19,7 +19,7 @@ static lw_status project(harness *h, lw_model *model, const lw_tensor *z, const 
     harness_set(h, "model", "m");
     if (radius)
         harness_set(h, "radius", radius);
-    harness_input(h, "z", "walk.walk", "z", z);
+    harness_input(h, "latents", "walk.walk", "z", z);
     return harness_run(h);
 }
 
@@ -33,7 +33,7 @@ static void latents_keep_their_direction_and_get_their_length(void **state)
     lw_normal((lw_stream){.seed = 1}, 0, 24, z->data);
     for (int k = 0; k < 2; k++) {
         assert_int_equal(project(&h, model, z, k ? "0.5" : NULL), LW_OK);
-        const lw_tensor *out = harness_output(&h, "z");
+        const lw_tensor *out = harness_output(&h, "latents");
         assert_true(lw_shape_equal(out->shape, z->shape));
         for (int n = 0; n < 6; n++) {
             double squares = 0, was = 0;
