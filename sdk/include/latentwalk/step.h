@@ -41,6 +41,12 @@ LW_API lw_dataset *lw_step_input_dataset(const lw_step *step, const char *port, 
 /* --- building ------------------------------------------------------------------------------- */
 /* lw_compile on the step's device; the program belongs to the step, its cost is reported. */
 LW_API lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name);
+/* What a network sees in many pictures, `batch` at a time: features (lw_features) [M, F] of rows in `space`, which are
+ * pictures ("image") or latents of `model` ("z", "w", "w+") to be made into pictures first. rows [.., row]: all leading dims
+ * together are M. Runs a loop of lw_next; a resumed run sees again what came before its checkpoint. NULL with an error, or
+ * where the run was cancelled. */
+LW_API lw_tensor *lw_step_features(lw_step *step, lw_model *network, const char *tap, lw_model *model,
+                                   const char *space, const lw_tensor *rows, int64_t batch);
 /* The weighted sum of the losses listed under the LOSSES parameter `param`, on values given by name. Each loss,
  * unweighted, also becomes an output of the graph, "LABEL/ID" (ID as lw_list_text(args, param, i) tells). */
 typedef struct lw_named_value {
@@ -71,7 +77,9 @@ LW_API lw_status lw_step_finish(lw_step *step); /* LW_OK, LW_CANCELLED, or the l
 LW_API bool lw_step_cancelled(const lw_step *step);
 
 /* --- telling -------------------------------------------------------------------------------- */
-/* A point of a curve at the current iteration; not a number stops the run with the step and iteration. */
+/* A point of a curve at the current iteration; not a number stops the run with the step and iteration. Reports draw
+ * "GROUP/LINE" into one chart per GROUP, together with those of other steps; "NAME ±" is the deviation of "NAME", drawn as
+ * a band around it. */
 LW_API lw_status lw_step_log(lw_step *step, const char *series, double value);
 /* The same where the curve does not run along iterations: `at` counts in whatever its axis counts (percent,
  * layers), not negative. Tell such curves after the step's loops, once. */
