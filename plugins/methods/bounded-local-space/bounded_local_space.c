@@ -13,7 +13,7 @@ static const lw_param params[] = {
     {"batch", LW_PARAM_INT, "latents", "16", 1, 1024, NULL, "Jacobians made at a time."},
 };
 static const lw_port inputs[] = {TRAVERSAL_INPUTS};
-static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w[N, T, w_dim]")};
+static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w", "w_dim")};
 
 typedef struct bounded {
     lw_local *local;

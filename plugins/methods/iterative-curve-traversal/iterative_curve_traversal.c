@@ -15,7 +15,7 @@ static const lw_param params[] = {
          "(official notebook: true)."},
 };
 static const lw_port inputs[] = {TRAVERSAL_INPUTS};
-static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w[N, T, w_dim]")};
+static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w", "w_dim")};
 
 typedef struct curve {
     lw_local *local;

@@ -100,9 +100,10 @@ static lw_status set_aims(traversal *t)
                        "both `target` and `direction` are connected; a walk heads for one of them");
     if (target) {
         t->target = lw_alloc((size_t)(t->count * t->size), sizeof *t->target);
-        return t->target ? map_all(t, target->data, t->target) : lw_error_status();
-    }
-    if (found)
+        LW_TRY(t->target ? map_all(t, target->data, t->target) : lw_error_status());
+        for (int64_t i = 0; i < t->count * t->size; i++)
+            t->unit[i] = t->target[i] - t->at[i];
+    } else if (found)
         LW_TRY(found_direction(t, found, t->unit));
     else
         lw_normal((lw_stream){.seed = lw_step_seed(t->step), .purpose = lw_purpose("traversal directions")},
@@ -128,12 +129,34 @@ static void set_wanted(traversal *t)
 }
 
 /* --- what is told and kept ---------------------------------------------------------------------- */
+typedef struct mean {
+    double sum, squares, count;
+} mean;
+
+static void add(mean *m, double value)
+{
+    m->sum += value;
+    m->squares += value * value;
+    m->count++;
+}
+
+/* The mean as "NAME", the deviation as "NAME ±". */
+static lw_status log_mean(lw_step *step, const char *name, const mean *m)
+{
+    char spread[64];
+    if (m->count == 0)
+        return LW_OK;
+    const double average = m->sum / m->count;
+    snprintf(spread, sizeof spread, "%s \xc2\xb1", name);
+    LW_TRY(lw_step_log(step, name, average));
+    return lw_step_log(step, spread, sqrt(fmax(0, m->squares / m->count - average * average)));
+}
+
 /* Cosine to the aim, length of the step and distance travelled along the aims (Bounded Local Space,
- * section 4.1 and supplement 2.1: of the w reached), as means over the walks that moved. */
+ * section 4.1 and supplement 2.1: of the w reached), over the walks; the cosine of those that moved. */
 static lw_status tell(traversal *t)
 {
-    double cosine = 0, length = 0, travelled = 0;
-    int64_t defined = 0;
+    mean cosine = {0}, length = {0}, travelled = {0};
     for (int64_t n = 0; n < t->count; n++) {
         const float *aim = t->aim + n * t->size, *at = t->at + n * t->size, *before = t->before + n * t->size;
         double along = 0, squares = 0, wanted = sqrt(traversal_dot(aim, aim, t->size));
@@ -143,17 +166,15 @@ static lw_status tell(traversal *t)
             squares += moved * moved;
         }
         if (wanted > 0 && squares > 0) {
-            cosine += along / (wanted * sqrt(squares));
+            add(&cosine, along / (wanted * sqrt(squares)));
             t->travelled[n] += along / wanted;
-            defined++;
         }
-        length += sqrt(squares);
-        travelled += t->travelled[n];
+        add(&length, sqrt(squares));
+        add(&travelled, t->travelled[n]);
     }
-    if (defined)
-        LW_TRY(lw_step_log(t->step, "cosine to the aim", cosine / (double)defined));
-    LW_TRY(lw_step_log(t->step, "step length", length / (double)t->count));
-    return lw_step_log(t->step, "distance along the aim", travelled / (double)t->count);
+    LW_TRY(log_mean(t->step, "cosine to the aim", &cosine));
+    LW_TRY(log_mean(t->step, "step length", &length));
+    return log_mean(t->step, "distance along the aim", &travelled);
 }
 
 static bool is_kept(const lw_args *args, int64_t steps)
@@ -275,6 +296,16 @@ static lw_tensor *gather(traversal *t)
     return walk;
 }
 
+/* Where each walk was to go: a unit vector, turned where the distance is negative. */
+static lw_status hand_over_aims(const traversal *t)
+{
+    const bool back = !t->target && lw_float(lw_step_args(t->step), "distance") < 0;
+    lw_tensor *aims = lw_tensor_create(LW_SHAPE(t->count, t->size));
+    for (int64_t i = 0; aims && i < t->count * t->size; i++)
+        aims->data[i] = back ? -t->unit[i] : t->unit[i];
+    return lw_step_output(t->step, "aims", aims);
+}
+
 static lw_status hand_over(traversal *t)
 {
     lw_tensor *walk = gather(t), *images = NULL;
@@ -290,8 +321,8 @@ static lw_status hand_over(traversal *t)
     const int64_t *pixels = images->shape.dim;
     images->shape = LW_SHAPE(t->count, walk->shape.dim[1], pixels[1], pixels[2], pixels[3]);
     status = lw_step_output(t->step, "walk", walk);
-    lw_status shown = lw_step_output(t->step, "images", images);
-    return status != LW_OK ? status : shown;
+    lw_status shown = lw_step_output(t->step, "images", images), aimed = hand_over_aims(t);
+    return status != LW_OK ? status : shown != LW_OK ? shown : aimed;
 }
 
 lw_status traversal_run(lw_step *step, const traversal_method *method, void *self)

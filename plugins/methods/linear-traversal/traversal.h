@@ -18,7 +18,7 @@ typedef struct traversal {
     int64_t iteration; /* of the step being taken */
     float *at;         /* [count, size] where the walks are */
     float *z;      /* [count, z_size] what `at` is mapped from (the start, where a method leaves it alone) */
-    float *unit;   /* [count, size] directions; not used where there is a target */
+    float *unit;   /* [count, size] directions, from the start where there is a target */
     float *target; /* [count, size] or NULL */
     float *aim;    /* [count, size] the step wanted now, at most `distance` long */
     float *before; /* [count, size] where the walks were */
@@ -89,10 +89,12 @@ void traversal_normalise(float *rows, int64_t count, int64_t size);
             .optional = 1, .doc = "Found directions; one of them is followed by all walks."               \
     }
 
-#define TRAVERSAL_OUTPUTS(type)                                                  \
-    {"walk", type, .doc = "The points kept of each walk."},                      \
-    {                                                                            \
-        "images", "image[N, T, channels, height, width]", .doc = "Their images." \
+#define TRAVERSAL_OUTPUTS(space, size)                                               \
+    {"walk", space "[N, T, " size "]", .doc = "The points kept of each walk."},      \
+        {"images", "image[N, T, channels, height, width]", .doc = "Their images."},  \
+    {                                                                                \
+        "aims", space "[N, " size "]",                                               \
+            .doc = "The unit direction that each walk was to go in, from its start." \
     }
 
 #endif

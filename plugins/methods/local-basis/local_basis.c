@@ -6,7 +6,7 @@
 static const char *const needs[] = {"synthesize", "map", NULL};
 static const lw_param params[] = {TRAVERSAL_PARAMS(needs), BASIS_PARAMS};
 static const lw_port inputs[] = {TRAVERSAL_INPUTS};
-static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w[N, T, w_dim]")};
+static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("w", "w_dim")};
 
 /* The direction of walk n, at latent `index` of the geometry. */
 static lw_status choose(traversal *t, const lw_local *local, int64_t n, int64_t index)

@@ -6,7 +6,7 @@
 static const char *const needs[] = {"synthesize", NULL};
 static const lw_param params[] = {TRAVERSAL_PARAMS(needs)};
 static const lw_port inputs[] = {TRAVERSAL_INPUTS};
-static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("latent[N, T, d]")};
+static const lw_port outputs[] = {TRAVERSAL_OUTPUTS("latent", "d")};
 
 static lw_status advance(traversal *t, void *self)
 {

@@ -105,6 +105,7 @@ static void a_straight_walk_goes_on_by_the_distance(void **state)
     assert_true(apart(point(&h, 0, 1), point(&h, 0, 0), Z) > 0);
     assert_true(fabs(series_last(&h, "cosine to the aim") - 1) < 1e-6);
     assert_true(fabs(series_last(&h, "step length") - 0.5) < 1e-5);
+    assert_true(series_last(&h, "step length \xc2\xb1") < 1e-5);
     assert_true(fabs(series_last(&h, "distance along the aim") - 2) < 1e-5);
     harness_close(&h);
 }
@@ -165,6 +166,26 @@ static void random_steps_are_as_long_and_face_the_aim(void **state)
             assert_true(turn < 0.3 * 0.3 * 0.999); /* each its own direction */
         }
     harness_close(&h);
+}
+
+static void aims_say_where_each_walk_was_to_go(void **state)
+{
+    setup *s = *state;
+    harness h;
+    for (int k = 0; k < 3; k++) { /* onwards, backwards, to the target */
+        prepare(&h, s, "method/linear-traversal", false,
+                (const char *[]){"iterations", "3", "distance", k == 1 ? "-0.5" : "0.5", NULL});
+        if (k == 2)
+            harness_input(&h, "target", "end.z", "z", s->target);
+        walk(&h);
+        const lw_tensor *aims = harness_output(&h, "aims");
+        assert_true(lw_shape_equal(aims->shape, LW_SHAPE(WALKS, Z)));
+        for (int n = 0; n < WALKS; n++)
+            for (int i = 0; i < Z; i++)
+                assert_float_equal(point(&h, n, 3)[i], point(&h, n, 0)[i] + 1.5 * aims->data[n * Z + i],
+                                   1e-5);
+        harness_close(&h);
+    }
 }
 
 static void a_found_direction_is_followed_by_all(void **state)
@@ -290,6 +311,7 @@ int main(void)
         cmocka_unit_test(walks_go_through_w_where_there_is_a_mapping),
         cmocka_unit_test(a_walk_to_a_target_stops_there),
         cmocka_unit_test(random_steps_are_as_long_and_face_the_aim),
+        cmocka_unit_test(aims_say_where_each_walk_was_to_go),
         cmocka_unit_test(a_found_direction_is_followed_by_all),
         cmocka_unit_test(a_direction_of_w_must_move_all_layers),
         cmocka_unit_test(points_are_kept_after_the_steps_listed),
