@@ -60,6 +60,25 @@ for (const walk of document.querySelectorAll(".walk")) {
     show();
 }
 
+/* A curve, and without names the two edges of the band around it, the second filled up to the first. */
+function lineSets(line, colour) {
+    const edge = sign => ({
+        data: line.points.map(([x, y], i) => ({x, y: y + sign * line.spread[i][1]})),
+        borderWidth: 0,
+        pointRadius: 0,
+        backgroundColor: colour + "2a",
+        fill: sign > 0 ? "-1" : false,
+    });
+    return [{
+        label: line.label,
+        data: line.points.map(([x, y]) => ({x, y})),
+        borderColor: colour,
+        backgroundColor: colour,
+        borderWidth: 1.5,
+        pointRadius: line.points.length > 1 ? 0 : 3,
+    }].concat(line.spread ? [edge(-1), edge(1)] : []);
+}
+
 /* Curves take their colours from the page, and again when the reader changes between light and dark. */
 const data = document.getElementById("chart-data");
 if (data) {
@@ -74,20 +93,16 @@ if (data) {
         drawn.forEach(chart => chart.destroy());
         drawn = charts.map((chart, i) => new Chart(canvases[i], {
             type: "line",
-            data: {datasets: chart.lines.map((line, k) => ({
-                label: line.label,
-                data: line.points.map(([x, y]) => ({x, y})),
-                borderColor: colours[k % colours.length],
-                backgroundColor: colours[k % colours.length],
-                borderWidth: 1.5,
-                pointRadius: line.points.length > 1 ? 0 : 3,
-            }))},
+            data: {datasets: chart.lines.flatMap((line, k) => lineSets(line, colours[k % colours.length]))},
             options: {
                 animation: false,
                 maintainAspectRatio: false,
                 interaction: {mode: "nearest", axis: "x", intersect: false},
                 scales: {x: {type: "linear", ticks: {maxTicksLimit: 7}}, y: {ticks: {maxTicksLimit: 6}}},
-                plugins: {legend: {display: chart.lines.length > 1, labels: {boxWidth: 12}}},
+                plugins: {
+                    legend: {display: chart.lines.length > 1, labels: {boxWidth: 12, filter: item => item.text}},
+                    tooltip: {filter: item => item.dataset.label},
+                },
             },
         }));
     };

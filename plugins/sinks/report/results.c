@@ -103,7 +103,11 @@ void put_tables(page *p, const json_t *history)
     put(p, any ? "</section>\n" : "");
 }
 
-/* --- curves: series named "group/line" share the chart of their group ---------------------------- */
+/* --- curves: series named "group/line" share the chart of their group, also those of other steps, so that
+ * variants stand side by side; "name ±" becomes a band around "name"
+ * --------------------------------------------------------- */
+#define SPREAD " \xc2\xb1"
+
 /* [[i, v], …] with at most MAX_POINTS points, each the mean of `every` following ones. */
 static json_t *thin(const json_t *points, size_t every)
 {
@@ -119,17 +123,75 @@ static json_t *thin(const json_t *points, size_t every)
     return thinned;
 }
 
-/* The chart "step · group" in `charts`, made where it is new. */
-static json_t *chart_for(json_t *charts, const char *step, const char *series, size_t group)
+static size_t group_length(const char *series)
 {
-    char *title = lw_format("%s · %.*s", step, (int)group, series);
-    json_t *chart = title ? json_object_get(charts, title) : NULL;
-    if (title && !chart) {
+    const char *slash = strchr(series, '/');
+    return slash ? (size_t)(slash - series) : strlen(series);
+}
+
+static bool is_spread(const char *series)
+{
+    const size_t length = strlen(series), mark = strlen(SPREAD);
+    return length > mark && strcmp(series + length - mark, SPREAD) == 0;
+}
+
+/* Of how many steps this group has curves. */
+static int steps_with(const json_t *history, const char *group, size_t length)
+{
+    int count = 0;
+    size_t index;
+    json_t *step, *points;
+    const char *series;
+    json_array_foreach (json_object_get(history, "steps"), index, step) {
+        bool found = false;
+        json_object_foreach (json_object_get(step, "series"), series, points)
+            found = found || (group_length(series) == length && strncmp(series, group, length) == 0);
+        count += found;
+    }
+    return count;
+}
+
+/* The chart of this title in `charts`, made where it is new. */
+static json_t *chart_for(json_t *charts, const char *title)
+{
+    if (!json_object_get(charts, title))
         json_object_set_new(charts, title, json_pack("{s:i, s:[]}", "every", 1, "lines"));
-        chart = json_object_get(charts, title);
+    return json_object_get(charts, title);
+}
+
+/* "step · group" with the line's name; or, where steps share the chart, "group" with "step" or "step · line".
+ */
+static void name_line(const json_t *history, const char *step, const char *series, char **title, char **label)
+{
+    const size_t length = group_length(series);
+    const char *line = series[length] ? series + length + 1 : NULL;
+    const bool shared = steps_with(history, series, length) > 1;
+    *title =
+        shared ? lw_format("%.*s", (int)length, series) : lw_format("%s · %.*s", step, (int)length, series);
+    *label = !shared ? lw_strdup(line ? line : series)
+             : line  ? lw_format("%s · %s", step, line)
+                     : lw_strdup(step);
+}
+
+static void add_line(json_t *charts, const json_t *history, const json_t *step, const char *series,
+                     const json_t *points)
+{
+    char *title, *label, *band = lw_format("%s" SPREAD, series);
+    const json_t *spread = band ? json_object_get(json_object_get(step, "series"), band) : NULL;
+    const size_t count = json_array_size(points), every = (count + MAX_POINTS - 1) / MAX_POINTS;
+    name_line(history, text_of(step, "id"), series, &title, &label);
+    if (every && title && label) {
+        json_t *chart = chart_for(charts, title),
+               *line = json_pack("{s:s, s:o}", "label", label, "points", thin(points, every));
+        if ((json_int_t)every > json_integer_value(json_object_get(chart, "every")))
+            json_object_set_new(chart, "every", json_integer((json_int_t)every));
+        if (spread && json_array_size(spread) == count)
+            json_object_set_new(line, "spread", thin(spread, every));
+        json_array_append_new(json_object_get(chart, "lines"), line);
     }
     lw_free(title);
-    return chart;
+    lw_free(label);
+    lw_free(band);
 }
 
 static json_t *collect_charts(const json_t *history)
@@ -137,21 +199,10 @@ static json_t *collect_charts(const json_t *history)
     json_t *charts = json_object(), *step, *points;
     const char *series;
     size_t index;
-    json_array_foreach (json_object_get(history, "steps"), index, step) {
-        json_object_foreach (json_object_get(step, "series"), series, points) {
-            const char *slash = strchr(series, '/');
-            json_t *chart = chart_for(charts, text_of(step, "id"), series,
-                                      slash ? (size_t)(slash - series) : strlen(series));
-            size_t count = json_array_size(points), every = (count + MAX_POINTS - 1) / MAX_POINTS;
-            if (every == 0)
-                continue;
-            if ((json_int_t)every > json_integer_value(json_object_get(chart, "every")))
-                json_object_set_new(chart, "every", json_integer((json_int_t)every));
-            json_array_append_new(
-                json_object_get(chart, "lines"),
-                json_pack("{s:s, s:o}", "label", slash ? slash + 1 : series, "points", thin(points, every)));
-        }
-    }
+    json_array_foreach (json_object_get(history, "steps"), index, step)
+        json_object_foreach (json_object_get(step, "series"), series, points)
+            if (!is_spread(series))
+                add_line(charts, history, step, series, points);
     return charts;
 }
 

@@ -83,6 +83,12 @@ static void must_run(bench *b)
         fail_msg("%s", lw_error_text());
 }
 
+static void test_ok(lw_status status)
+{
+    if (status != LW_OK)
+        fail_msg("%s", lw_error_text());
+}
+
 static double cell(bench *b, const char *row, const char *column)
 {
     return harness_metric(&b->h, row, column);
@@ -123,6 +129,53 @@ static void given_latents_become_pictures(void **state)
     must_run(b);
     assert_true(cell(b, "pictures and photographs", "samples") == 30);
     lw_tensor_destroy(z);
+}
+
+static void each_point_of_a_walk_is_compared_by_itself(void **state)
+{
+    enum { WALKS = 10, POINTS = 3, Z = 5 };
+    bench *b = *state;
+    lw_tensor *walks = lw_tensor_create(LW_SHAPE(WALKS, POINTS, Z)),
+              *second = lw_tensor_create(LW_SHAPE(WALKS, Z));
+    lw_normal((lw_stream){.seed = 3}, 0, WALKS * POINTS * Z, walks->data);
+    for (int n = 0; n < WALKS; n++)
+        memcpy(second->data + n * Z, walks->data + (n * POINTS + 1) * Z, Z * sizeof(float));
+    harness_set(&b->h, "model", "faces");
+    harness_set(&b->h, "at", "[0, 10, 50]");
+    harness_input(&b->h, "walk", "walk.walk", "z", walks);
+    must_run(b);
+    double distance = cell(b, "point 10 and photographs", "Fréchet distance");
+    assert_true(cell(b, "point 50 and photographs", "samples") == WALKS && distance > 0);
+    assert_int_equal(b->h.step->series[0].iteration[1], 10);
+    assert_true(fabs((double)b->h.step->series[0].value[1] - distance) < 1e-4 * distance);
+    b->h.inputs[0] = (lwi_step_input){.port = "latents", .name = "x.z", .space = "z", .tensor = second};
+    harness_set(&b->h, "at", "[0]");
+    must_run(b);
+    assert_true(fabs(cell(b, "pictures and photographs", "Fréchet distance") - distance) < 1e-5 * distance);
+    lw_tensor_destroy(walks);
+    lw_tensor_destroy(second);
+}
+
+static void without_photographs_the_models_usual_pictures_stand_for_them(void **state)
+{
+    bench *b = *state;
+    lw_tensor *z = lw_tensor_create(LW_SHAPE(40, 5)), *odd = lw_tensor_create(LW_SHAPE(40, 5));
+    lw_normal((lw_stream){.seed = 3}, 0, 40 * 5, z->data);
+    for (int i = 0; i < 40 * 5; i++)
+        odd->data[i] = 5 + z->data[i];
+    harness_set(&b->h, "model", "faces");
+    harness_set(&b->h, "samples", "60");
+    harness_input(&b->h, "latents", "start.z", "z", z);
+    test_ok(harness_run(&b->h));
+    double usual = cell(b, "pictures and usual pictures", "Fréchet distance");
+    assert_true(cell(b, "pictures and usual pictures", "samples") == 40);
+    assert_true(cell(b, "pictures and usual pictures", "usual pictures") == 60);
+    assert_true(cell(b, "halves of the usual pictures", "Fréchet distance") > 0);
+    b->h.inputs[0].tensor = odd;
+    test_ok(harness_run(&b->h));
+    assert_true(cell(b, "pictures and usual pictures", "Fréchet distance") > 3 * usual);
+    lw_tensor_destroy(z);
+    lw_tensor_destroy(odd);
 }
 
 static void must_fail(bench *b, const char *says)
@@ -168,6 +221,8 @@ int main(void)
         STEP(pictures_are_no_distance_from_themselves),
         STEP(samples_of_a_model_are_drawn_from_the_seed),
         STEP(given_latents_become_pictures),
+        STEP(each_point_of_a_walk_is_compared_by_itself),
+        STEP(without_photographs_the_models_usual_pictures_stand_for_them),
         STEP(what_cannot_be_compared_is_refused),
         STEP(features_that_are_no_numbers_stop_it),
     };

@@ -178,6 +178,28 @@ static void tables_of_the_same_plugin_are_joined(void **state)
     harness_close(&h);
 }
 
+/* Curves of the same name share a chart with a line for each step, and a deviation is no curve of its own. */
+static void curves_of_variants_share_a_chart(void **state)
+{
+    (void)state;
+    harness h;
+    harness_open(&h, "sink/report");
+    h.history = json_pack("{s:[{s:s,s:s,s:{s:o,s:o,s:o}}, {s:s,s:s,s:{s:o}}]}", "steps", "id", "walk-a",
+                          "uses", "method/a", "series", "step length", curve(5, 1, 2), "step length \xc2\xb1",
+                          curve(5, 0.1, 0.2), "alone", curve(5, 1, 2), "id", "walk-b", "uses", "method/b",
+                          "series", "step length", curve(5, 2, 3));
+    assert_int_equal(harness_run(&h), LW_OK);
+    char *page = read_page(&h);
+    assert_int_equal(count(page, "<canvas"), 2);
+    assert_int_equal(count(page, "<figcaption>step length</figcaption>"), 1);
+    assert_int_equal(count(page, "<figcaption>walk-a · alone</figcaption>"), 1);
+    assert_int_equal(count(page, "\"label\":\"walk-a\""), 1);
+    assert_int_equal(count(page, "\"label\":\"walk-b\""), 1);
+    assert_int_equal(count(page, "\"spread\":[[0,"), 1);
+    lw_free(page);
+    harness_close(&h);
+}
+
 static void long_inputs_are_cut_and_large_images_made_smaller(void **state)
 {
     (void)state;
@@ -205,6 +227,7 @@ int main(void)
         cmocka_unit_test(every_walk_has_a_frame_and_the_set_one_slider),
         cmocka_unit_test(tables_curves_and_parameters_are_there),
         cmocka_unit_test(tables_of_the_same_plugin_are_joined),
+        cmocka_unit_test(curves_of_variants_share_a_chart),
         cmocka_unit_test(long_inputs_are_cut_and_large_images_made_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
