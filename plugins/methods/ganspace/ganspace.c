@@ -53,14 +53,8 @@ static lw_value features(explorer *e, lw_graph *g, lw_value latents)
 {
     if (!e->tap)
         return latents;
-    char *name = lw_format("%s.generator/%s", lw_model_name(e->model), e->tap);
     lw_synthesize(g, e->model, strcmp(e->space, "w") == 0 ? lw_truncate(g, e->model, latents) : latents);
-    lw_value tap = name ? lw_tap_value(g, name) : (lw_value){0};
-    if (name && lw_is_null(tap))
-        tap = lw_graph_fail(g, LW_NOT_FOUND, "the generator of model '%s' has no tap '%s'",
-                            lw_model_name(e->model), e->tap);
-    lw_free(name);
-    return tap;
+    return lw_require_tap(g, e->model, LW_PART_GENERATOR, e->tap);
 }
 
 static lw_status compile(explorer *e)

@@ -91,6 +91,8 @@ LW_API lw_value lw_features(lw_graph *g, lw_model *model, const char *tap, lw_va
 
 /* The value under this tap in the part's last build in this graph; null where it names none. */
 LW_API lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap);
+/* The same where there must be one: LW_NOT_FOUND with the list of the part's taps otherwise. */
+LW_API lw_value lw_require_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap);
 
 /* Images (or scores, where `scores` is not NULL and the model has a discriminator) of many latents in
  * batches: latents [M, d] in `space` ("z", "w" or "w+": [M, num_ws, w_dim]) -> image tensor

@@ -12,46 +12,18 @@ typedef struct local {
     int64_t *rank;
 } local;
 
-/* "the taps are block0, block1" */
-static lw_status no_such_tap(lw_graph *g, lw_model *model, const char *tap)
+/* What is differentiated: [batch, ..], or null with the graph's error. */
+static lw_value target(lw_graph *g, lw_model *model, lw_value z, const char *tap)
 {
-    char *names = lw_strdup("");
-    const size_t prefix = strlen(lw_model_name(model)) + strlen(".generator/");
-    for (int i = 0; names && i < lw_tap_count(g); i++) {
-        const char *name = lw_tap_name(g, i);
-        char *longer =
-            lw_format("%s%s%s", names, *names ? ", " : "", strlen(name) > prefix ? name + prefix : name);
-        lw_free(names);
-        names = longer;
-    }
-    lw_status status = names ? lw_fail(LW_NOT_FOUND, "the generator of model '%s' has no tap '%s'; it has %s",
-                                       lw_model_name(model), tap, *names ? names : "none")
-                             : lw_error_status();
-    lw_free(names);
-    return status;
-}
-
-/* What is differentiated: [batch, ..], or null with an error set here or in the graph. */
-static lw_value target(lw_graph *g, lw_model *model, lw_value z, const char *tap, lw_status *status)
-{
-    if (!tap && !lw_model_has(model, "map")) {
-        *status = lw_fail(LW_UNSUPPORTED,
-                          "model '%s' has no mapping network, so there is no local geometry of w; "
-                          "name a tap of its generator",
-                          lw_model_name(model));
-        return (lw_value){0};
-    }
+    if (!tap && !lw_model_has(model, "map"))
+        return lw_graph_fail(g, LW_UNSUPPORTED,
+                             "model '%s' has no mapping network, so there is no local geometry of w; "
+                             "name a tap of its generator",
+                             lw_model_name(model));
     if (!tap)
         return lw_map(g, model, z);
-    char *name = lw_format("%s.generator/%s", lw_model_name(model), tap);
-    if (!name)
-        return (lw_value){0};
     lw_generate(g, model, z);
-    lw_value value = lw_tap_value(g, name);
-    lw_free(name);
-    if (lw_is_null(value) && lw_graph_status(g) == LW_OK)
-        *status = no_such_tap(g, model, tap);
-    return value;
+    return lw_require_tap(g, model, LW_PART_GENERATOR, tap);
 }
 
 static lw_graph *build(lw_model *model, const lw_local_options *options, lw_local *seen)
@@ -59,19 +31,12 @@ static lw_graph *build(lw_model *model, const lw_local_options *options, lw_loca
     lw_graph *g = lw_graph_create();
     if (!g)
         return NULL;
-    lw_status status = LW_OK;
     lw_value z = lw_input(g, "z", LW_SHAPE(seen->batch, seen->z_dim));
-    lw_value w = target(g, model, z, options->tap, &status);
-    if (status == LW_OK)
-        status = lw_graph_status(g);
-    if (status == LW_OK) {
-        w = lw_reshape(g, w, LW_SHAPE(seen->batch, -1));
-        seen->w_dim = lw_dim(g, w, 1);
-        lw_output(g, "w", w);
-        lw_output(g, "jacobian", lw_jacobian(g, w, z));
-        status = lw_graph_status(g);
-    }
-    if (status == LW_OK)
+    lw_value w = lw_reshape(g, target(g, model, z, options->tap), LW_SHAPE(seen->batch, -1));
+    seen->w_dim = lw_is_null(w) ? 0 : lw_dim(g, w, 1);
+    lw_output(g, "w", w);
+    lw_output(g, "jacobian", lw_jacobian(g, w, z));
+    if (lw_graph_status(g) == LW_OK)
         return g;
     lw_graph_destroy(g);
     return NULL;

@@ -290,6 +290,34 @@ lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, const cha
     return value;
 }
 
+/* "block0, block1, features": the taps of the part's builds so far, or NULL where memory is short */
+static char *tap_list(lw_graph *g, const lwi_part *part)
+{
+    char *names = lw_strdup("");
+    const size_t prefix = strlen(part->scope);
+    for (int i = 0; names && i < lw_tap_count(g); i++) {
+        const char *name = lw_tap_name(g, i);
+        if (strncmp(name, part->scope, prefix) != 0 || name[prefix] != '/')
+            continue;
+        char *longer = lw_format("%s%s%s", names, *names ? ", " : "", name + prefix + 1);
+        lw_free(names);
+        names = longer;
+    }
+    return names;
+}
+
+lw_value lw_require_tap(lw_graph *g, const lw_model *model, lw_part which, const char *tap)
+{
+    lw_value value = lw_part_tap(g, model, which, tap);
+    if (!lw_is_null(value) || !part_of(g, model, which) || lw_graph_status(g) != LW_OK)
+        return value;
+    char *names = tap_list(g, &model->part[which]);
+    lw_graph_fail(g, names ? LW_NOT_FOUND : LW_MEMORY, "the %s of model '%s' has no tap '%s'; it has %s",
+                  lwi_part_name(which), model->name, tap, names && *names ? names : "none");
+    lw_free(names);
+    return value;
+}
+
 /* --- for making and loading ----------------------------------------------------------------- */
 
 /* An input of one example with the part's named sizes. */

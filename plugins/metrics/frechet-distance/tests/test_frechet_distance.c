@@ -197,7 +197,7 @@ static void what_cannot_be_compared_is_refused(void **state)
     must_fail(b, "the photographs are [8, 3, 32, 32], but the network of model 'faces' takes [N, 3, 16, 16]");
     b->h.inputs[0].dataset = b->photographs;
     harness_set(&b->h, "tap", "block7");
-    must_fail(b, "names no tap 'block7'");
+    must_fail(b, "the network of model 'faces' has no tap 'block7'; it has block0, features");
     harness_set(&b->h, "tap", "features");
     harness_input(&b->h, "images", "walk.images", "image", b->images);
     must_fail(b, "`images` and a `model` are given");
