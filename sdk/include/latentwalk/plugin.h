@@ -174,9 +174,10 @@ typedef struct lw_network {
 } lw_network;
 
 /* What a loss may look at: values by name, as offered by the method (its LOSSES parameter lists them):
- * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "images0" (of the starting latents), "w+"
- * [N, num_ws, w_dim] that the images were synthesized from, "real_images" [N, C, H, W], and "real" and "fake",
- * the discriminator's scores [N, 1] of real_images and images. NULL value when absent. */
+ * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "latents0" and "images0" (where they started), "targets"
+ * [M, C, H, W] (what each image is to look like), "w+" [N, num_ws, w_dim] that the images were synthesized from,
+ * "real_images" [N, C, H, W], and "real" and "fake", the discriminator's scores [N, 1] of real_images and images.
+ * NULL value when absent. */
 typedef struct lw_loss_inputs lw_loss_inputs;
 LW_API lw_value lw_loss_value(const lw_loss_inputs *inputs, const char *name);
 /* Scores [N, 1] of further images by the discriminator as the method built it for "real" and "fake" (it may be

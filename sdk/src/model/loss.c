@@ -48,8 +48,8 @@ lw_value lw_loss_state(lw_graph *g, const lw_loss_inputs *inputs, const char *na
 /* Names of values that losses may need; any other word in `needs` is a capability of the model. */
 static bool is_value_name(const char *need)
 {
-    static const char *const names[] = {"latents",     "images", "images0", "w+",
-                                        "real_images", "real",   "fake",    NULL};
+    static const char *const names[] = {"latents", "latents0",    "images", "images0", "targets",
+                                        "w+",      "real_images", "real",   "fake",    NULL};
     return lwi_list_has(names, need);
 }
 
