@@ -7,7 +7,6 @@
  * pushed at least `margin` apart. */
 #include <latentwalk/latentwalk.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const forms[] = {"classifier", "contrastive", NULL};
@@ -25,31 +24,13 @@ static const lw_param params[] = {
      "Least distance between the halves (contrastive; Hadsell et al. use 1)."},
 };
 
-/* The number of the output that is asked for; -1 with the graph's error where there is none. */
-static int64_t find_output(lw_graph *g, const lw_args *args, const lw_model *network, int64_t outputs)
-{
-    const char *text = lw_text(args, "output");
-    char *end;
-    int64_t output = strtol(text, &end, 10);
-    if (end == text || *end) {
-        output = lw_model_find_label(network, text);
-        if (output < 0)
-            lw_graph_fail(g, LW_INVALID, "loss/attribute: output: %s", lw_error_text());
-    } else if (output < 0 || output >= outputs) {
-        lw_graph_fail(g, LW_INVALID,
-                      "loss/attribute: output %s asked for, but the network has %lld (0 to %lld)", text,
-                      (long long)outputs, (long long)outputs - 1);
-        output = -1;
-    }
-    return output;
-}
-
 /* logits [N, T, K] -> scalar */
 static lw_value classifier(lw_graph *g, const lw_args *args, const lw_model *network, lw_value logits)
 {
-    int64_t points = lw_dim(g, logits, 1), output = find_output(g, args, network, lw_dim(g, logits, 2));
+    int64_t points = lw_dim(g, logits, 1),
+            output = lw_model_find_output(network, lw_text(args, "output"), lw_dim(g, logits, 2));
     if (output < 0)
-        return (lw_value){0};
+        return lw_graph_fail(g, LW_INVALID, "loss/attribute: output: %s", lw_error_text());
     double from = lw_float(args, "from"), to = lw_float(args, "to");
     lw_value ramp = lw_affine(g, lw_iota(g, points), (to - from) / (double)(points - 1), from);
     lw_value logit = lw_reshape(g, lw_slice(g, logits, 2, output, 1, 1), LW_SHAPE(-1, points));

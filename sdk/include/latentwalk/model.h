@@ -52,6 +52,8 @@ LW_API int lw_model_label_count(const lw_model *model); /* 0 where the outputs h
 LW_API lw_status lw_model_label(const lw_model *model, int index, lw_label *label);
 /* The output with this label; -1, with an error that names the nearest, where there is none. */
 LW_API int lw_model_find_label(const lw_model *model, const char *name);
+/* The same by number or label ("2", "Smiling"), of a network that returns `outputs` of them; -1 with an error. */
+LW_API int64_t lw_model_find_output(const lw_model *model, const char *text, int64_t outputs);
 
 /* How a part is built into a graph. Zero is right for using a model as it is. */
 typedef struct lw_build_options {

@@ -85,6 +85,19 @@ int lw_model_find_label(const lw_model *model, const char *name)
     return found;
 }
 
+int64_t lw_model_find_output(const lw_model *model, const char *text, int64_t outputs)
+{
+    char *end;
+    int64_t output = strtoll(text, &end, 10);
+    if (end == text || *end)
+        return lw_model_find_label(model, text);
+    if (output >= 0 && output < outputs)
+        return output;
+    lw_fail(LW_INVALID, "the network of model '%s' has no output %s: it has %lld (0 to %lld)", model->name,
+            text, (long long)outputs, (long long)outputs - 1);
+    return -1;
+}
+
 lw_status lwi_labels_check(const lw_model *model)
 {
     lw_label label, other;
