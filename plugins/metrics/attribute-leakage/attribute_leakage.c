@@ -1,4 +1,4 @@
-/* attribute_change.c — metric/attribute-change: what a network says changes along walks, wanted and unwanted.
+/* attribute_leakage.c — metric/attribute-leakage: what a network says changes along walks, wanted and unwanted.
  */
 #include "change.h"
 
@@ -136,6 +136,6 @@ static lw_status run(lw_step *step)
 static const lw_runner runner = {sizeof runner, run};
 
 LW_PLUGIN(
-    METRIC, "attribute-change", "1.0.0", "What changes in pictures along walks, wanted and unwanted",
+    METRIC, "attribute-leakage", "1.0.0", "What changes in pictures along walks, wanted and unwanted",
     .source = "the re-scoring of InterFaceGAN (Shen et al. 2020, section 4.3), per unit of latent distance",
     LW_PARAMS(params), LW_INPUTS(inputs), .functions = &runner);

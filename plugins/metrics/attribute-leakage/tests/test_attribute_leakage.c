@@ -1,4 +1,4 @@
-/* test_attribute_change.c — changes and leakage of scores that are known, and of a network's. */
+/* test_attribute_leakage.c — changes and leakage of scores that are known, and of a network's. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -72,7 +72,7 @@ static void labels_name_what_changes_and_what_leaks(void **state)
         (const char *[]){"side=16", "widths=[4]", "blocks=[1]", "labels=[Smiling, Male, age=0..100]", NULL});
     lw_tensor *walks = lw_tensor_create(LW_SHAPE(WALKS, POINTS, Z));
     lw_normal((lw_stream){.seed = 1}, 0, WALKS * POINTS * Z, walks->data);
-    harness_open(&h, "metric/attribute-change");
+    harness_open(&h, "metric/attribute-leakage");
     h.model = model;
     h.device = device;
     harness_set(&h, "model", "m");

@@ -1,4 +1,4 @@
-/* change.h — the arithmetic of metric/attribute-change. */
+/* change.h — the arithmetic of metric/attribute-leakage. */
 #ifndef CHANGE_H
 #define CHANGE_H
 
