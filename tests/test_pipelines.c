@@ -204,7 +204,7 @@ static void the_schema_validates_the_pipelines(void **state)
         skip();
     }
     assert_int_equal(shell("$L schema > $W/schema.json"), 0);
-    assert_int_equal(shell("/usr/bin/python3 - $W/schema.json $P/*.yaml <<'END'\n"
+    assert_int_equal(shell("/usr/bin/python3 - $W/schema.json $P/*.yaml $P/*/*.yaml <<'END'\n"
                            "import json, sys, yaml, jsonschema\n"
                            "schema = json.load(open(sys.argv[1]))\n"
                            "jsonschema.Draft202012Validator.check_schema(schema)\n"

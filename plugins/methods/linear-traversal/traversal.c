@@ -106,7 +106,8 @@ static lw_status set_aims(traversal *t)
     } else if (found)
         LW_TRY(found_direction(t, found, t->unit));
     else
-        lw_normal((lw_stream){.seed = lw_step_seed(t->step), .purpose = lw_purpose("traversal directions")},
+        lw_normal((lw_stream){.seed = lw_step_shared_seed(t->step, "traversals"),
+                              .purpose = lw_purpose("traversal directions")},
                   0, (size_t)(t->count * t->size), t->unit);
     traversal_normalise(t->unit, t->count, t->size);
     return LW_OK;

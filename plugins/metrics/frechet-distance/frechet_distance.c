@@ -9,14 +9,14 @@ static const char *const network_needs[] = {"network", NULL};
 static const char *const model_needs[] = {"synthesize", NULL};
 
 static const lw_param params[] = {
+    {"model", LW_PARAM_MODEL, NULL, "", .choices = model_needs,
+     .doc = "The model whose pictures are compared: those of `latents` or `walk`, or of fresh latents."},
     {"network", LW_PARAM_MODEL, .choices = network_needs,
      .doc = "The model whose network sees the features."},
     {"tap", LW_PARAM_STRING, NULL, "features",
      .doc =
          "The place in the network where the features are taken, [N, F], or [N, C, H, W] to be averaged over "
          "pixels; `output` stands for what the network returns."},
-    {"model", LW_PARAM_MODEL, NULL, "", .choices = model_needs,
-     .doc = "The model whose pictures are compared: those of `latents` or `walk`, or of fresh latents."},
     {"samples", LW_PARAM_INT, "images", "10000", 2, 100000000, NULL,
      "How many fresh latents of the model are drawn, to be compared or, without photographs, to be compared "
      "with "
@@ -41,7 +41,6 @@ static const lw_port inputs[] = {
 typedef struct stream {
     const lw_dataset *photographs;
     const lw_tensor *given;
-    const char *purpose; /* of fresh latents */
     int64_t count;
     lw_program *program;
     size_t row;      /* floats of one */
@@ -112,14 +111,17 @@ static int64_t batches(const work *w, const stream *s)
     return (s->count + w->batch - 1) / w->batch;
 }
 
-/* The rows of batch i: the last ones repeated past the end; fresh latents depend on the seed alone. */
+/* The rows of batch i: the last ones repeated past the end; fresh latents depend on the seed alone, those to
+ * compare with on the run's, so that all its steps compare with the same. */
 static void fill(const work *w, const stream *s, int64_t i)
 {
     const int64_t first = i * w->batch;
     if (s->photographs)
         lw_dataset_range(s->photographs, (size_t)first, (size_t)w->batch, s->rows);
     else if (!s->given)
-        lw_normal((lw_stream){.seed = lw_step_seed(w->step), .purpose = lw_purpose(s->purpose)},
+        lw_normal((lw_stream){.seed = s == &w->known ? lw_step_shared_seed(w->step, "usual pictures")
+                                                     : lw_step_seed(w->step),
+                              .purpose = lw_purpose("latents")},
                   (uint64_t)first * s->row, (size_t)w->batch * s->row, s->rows);
     for (int64_t k = 0; s->given && k < w->batch; k++) {
         int64_t from = first + k < s->count ? first + k : s->count - 1;
@@ -339,8 +341,7 @@ static lw_status run(lw_step *step)
     work w = {.step = step, .args = lw_step_args(step)};
     w.network = lw_step_model(step, "network");
     w.model = lw_step_model(step, "model");
-    w.known = (stream){.photographs = lw_step_input_dataset(step, "photographs", 0), .purpose = "samples"};
-    w.made = (stream){.purpose = "latents"};
+    w.known.photographs = lw_step_input_dataset(step, "photographs", 0);
     w.batch = lw_int(w.args, "batch");
     lw_status status = measure(&w);
     close_work(&w);

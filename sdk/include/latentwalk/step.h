@@ -17,6 +17,8 @@ typedef struct lw_step lw_step;
 LW_API const char *lw_step_id(const lw_step *step);
 LW_API const lw_args *lw_step_args(const lw_step *step);
 LW_API uint64_t lw_step_seed(const lw_step *step); /* the run's seed mixed with the step's id */
+/* The run's seed mixed with a name: for what steps must draw alike, such as the variants of a matrix. */
+LW_API uint64_t lw_step_shared_seed(const lw_step *step, const char *name);
 LW_API lw_device *lw_step_device(lw_step *step);
 /* Whether nothing is computed (`--dry-run`): all values are zeros, and what depends on them must not be judged. */
 LW_API bool lw_step_is_dry(const lw_step *step);

@@ -123,6 +123,11 @@ uint64_t lw_step_seed(const lw_step *step)
     return step->seed;
 }
 
+uint64_t lw_step_shared_seed(const lw_step *step, const char *name)
+{
+    return lwi_mix_seed(step->setup.seed, name);
+}
+
 lw_device *lw_step_device(lw_step *step)
 {
     return step->setup.device;
