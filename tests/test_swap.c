@@ -84,7 +84,7 @@ static void all_of_them_run_side_by_side_into_one_table(void **state)
         " --set steps.start.with.count=3 --set steps.end.with.count=3 --set steps.distance.with.samples=8",
         0, "");
     assert_int_equal(count_in("side/report.html", "<h3>metric/traversal</h3>"), 1);
-    assert_int_equal(count_in("side/report.html", "<h3>metric/attribute-change</h3>"), 1);
+    assert_int_equal(count_in("side/report.html", "<h3>metric/attribute-leakage</h3>"), 1);
     static const char *const methods[] = {"linear-traversal", "random-traversal", "local-basis",
                                           "iterative-curve-traversal", "bounded-local-space"};
     for (int i = 0; i < 5; i++) {
