@@ -324,6 +324,54 @@ static void a_killed_training_of_a_network_ends_with_the_same_bytes(void **state
     assert_int_equal(system(command), 0);
 }
 
+/* Components and their regression; walks that curve, with the vectors they follow; walks within bounds, with
+ * their aims. Each is killed in its middle. */
+static void killed_finders_and_walks_end_with_the_same_bytes(void **state)
+{
+    static const char *const steps[] = {"find", "curve", "walk"};
+    (void)state;
+    FILE *file = fopen(in_folder("walks.yaml"), "w");
+    assert_non_null(file);
+    fputs("latentwalk: 1\n"
+          "models:\n"
+          "  m: {generator: {uses: stylegan2, with: {widths: [4, 4], z_dim: 8, w_dim: 8, mapping_width: 8, "
+          "mapping_layers: 2}}}\n"
+          "steps:\n"
+          "  - {id: start, uses: source/latents, with: {model: m, count: 3}}\n"
+          "  - id: find\n"
+          "    uses: method/ganspace\n"
+          "    with: {model: m, tap: affine1, count: 3, samples: 10000, batch: 50}\n"
+          "  - id: curve\n"
+          "    uses: method/iterative-curve-traversal\n"
+          "    with: {model: m, basis: 0, iterations: 400, distance: 0.01, keep: [1, 200, 400]}\n"
+          "    inputs: {z: start.z}\n"
+          "  - id: walk\n"
+          "    uses: method/bounded-local-space\n"
+          "    with: {model: m, iterations: 400, distance: 0.1, keep: [1, 200, 400]}\n"
+          "    inputs: {z: start.z}\n",
+          file);
+    fclose(file);
+    const char *whole[] = {"run", "walks.yaml", "--out", "walks", NULL};
+    assert_int_equal(call(whole), 0);
+    for (int i = 0; i < 3; i++) {
+        char run_name[32], checkpoint[64], command[1024];
+        snprintf(run_name, sizeof run_name, "killed-%s", steps[i]);
+        snprintf(checkpoint, sizeof checkpoint, "%s/steps/%s/checkpoint.safetensors", run_name, steps[i]);
+        const char *run[] = {"run", "walks.yaml", "--out", run_name, "--checkpoint-every", "0", NULL};
+        const char *resume[] = {"resume", run_name, "--checkpoint-every", "0.02", NULL};
+        kill_again_and_again(run, resume, checkpoint, 2, 40);
+        snprintf(
+            command, sizeof command,
+            "cd %s && cmp walks/metrics.json %s/metrics.json && for f in find/directions.safetensors "
+            "find/outputs/directions.safetensors curve/step.json curve/outputs/walk.safetensors "
+            "walk/step.json "
+            "walk/outputs/walk.safetensors walk/outputs/aims.safetensors walk/outputs/images.safetensors; do "
+            "cmp walks/steps/$f %s/steps/$f || exit 1; done",
+            folder, run_name, run_name);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 /* The undisturbed run that all others must equal. */
 static int set_up(void **state)
 {
@@ -357,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_broken_checkpoint_is_refused),
         cmocka_unit_test(a_trained_model_is_taken_up_with_the_run),
         cmocka_unit_test(a_killed_training_of_a_network_ends_with_the_same_bytes),
+        cmocka_unit_test(killed_finders_and_walks_end_with_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -206,13 +206,11 @@ static lw_status check_keep(const lw_args *args)
 static lw_status keep(traversal *t, int64_t steps)
 {
     char name[32];
-    float *travelled = t->before; /* free at this moment, and count <= count * size */
-    for (int64_t n = 0; n < t->count; n++)
-        travelled[n] = (float)t->travelled[n];
     LW_TRY(lw_store_set(t->kept, "at", LW_SHAPE(t->count, t->size), t->at));
     LW_TRY(lw_store_set(t->kept, "z", LW_SHAPE(t->count, t->z_size), t->z));
     LW_TRY(lw_store_set(t->kept, "unit", LW_SHAPE(t->count, t->size), t->unit));
-    LW_TRY(lw_store_set(t->kept, "travelled", LW_SHAPE(t->count), travelled));
+    LW_TRY(lw_store_set(t->kept, "travelled", LW_SHAPE(t->count, 2), /* doubles, as pairs of floats' bytes */
+                        (const float *)(void *)t->travelled));
     snprintf(name, sizeof name, "point.%08lld", (long long)steps);
     return is_kept(lw_step_args(t->step), steps)
                ? lw_store_set(t->kept, name, LW_SHAPE(t->count, t->size), t->at)
@@ -221,12 +219,10 @@ static lw_status keep(traversal *t, int64_t steps)
 
 static lw_status take_up(traversal *t)
 {
-    const float *travelled = lw_store_get(t->kept, "travelled")->data;
     memcpy(t->at, lw_store_get(t->kept, "at")->data, (size_t)(t->count * t->size) * sizeof *t->at);
     memcpy(t->z, lw_store_get(t->kept, "z")->data, (size_t)(t->count * t->z_size) * sizeof *t->z);
     memcpy(t->unit, lw_store_get(t->kept, "unit")->data, (size_t)(t->count * t->size) * sizeof *t->unit);
-    for (int64_t n = 0; n < t->count; n++)
-        t->travelled[n] = travelled[n];
+    memcpy(t->travelled, lw_store_get(t->kept, "travelled")->data, (size_t)t->count * sizeof *t->travelled);
     return LW_OK;
 }
 
