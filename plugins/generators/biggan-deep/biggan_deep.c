@@ -97,8 +97,9 @@ static lw_value statistic(lw_graph *g, const lw_args *args, int64_t channels, do
 
 /* BigGANBatchNorm: x [N, C, H, W]; condition [N, D], or null for the last one, which has gains of its own. In
  * the port's order of operations: what stands at a ReLU's kink then falls to the same side, and gradients
- * agree. */
-static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, const char *name)
+ * agree. Gains and biases go to the entries of the latent. */
+static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, const char *name,
+                          lw_value *entries)
 {
     int64_t channels = lw_dim(g, x, 1);
     char part[64];
@@ -115,6 +116,8 @@ static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value
         gain = lw_affine(g, per_channel(g, condition, channels, part), 1, 1);
         snprintf(part, sizeof part, "%s.offset", name);
         bias = per_channel(g, condition, channels, part);
+        *entries = biggan_gather(g, *entries, lw_flatten(g, gain, 1));
+        *entries = biggan_gather(g, *entries, lw_flatten(g, bias, 1));
     }
     lw_value centred =
         lw_div(g, lw_sub(g, x, mean), lw_sqrt(g, lw_affine(g, variance, 1, lw_float(args, "eps"))));
@@ -125,7 +128,7 @@ static lw_value normalize(lw_graph *g, const lw_args *args, lw_value x, lw_value
 
 /* GenBlock: x [N, C, H, W] -> [N, channels, H or 2H, ..]; a quarter of C between. */
 static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value condition, int64_t channels,
-                      bool up, int layer)
+                      bool up, int layer, lw_value *entries)
 {
     int64_t in = lw_dim(g, x, 1), middle = in / 4;
     lw_value h = x;
@@ -136,7 +139,7 @@ static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value con
     for (int k = 0; k < 4; k++) {
         char name[64], tap[32];
         snprintf(name, sizeof name, "generator.layers.%d.bn_%d", layer, k);
-        h = lw_relu(g, normalize(g, args, h, condition, name));
+        h = lw_relu(g, normalize(g, args, h, condition, name, entries));
         if (up && k == 1)
             h = lw_upsample_nearest2d(g, h, 2);
         snprintf(name, sizeof name, "generator.layers.%d.conv_%d", layer, k);
@@ -173,11 +176,12 @@ static lw_value condition_on(lw_graph *g, const lw_args *args, lw_value z)
 }
 
 /* condition [N, D] -> [N, channels, 4, 4]: the linear layer's pixels have their channels last. */
-static lw_value begin(lw_graph *g, lw_value condition, int64_t channels)
+static lw_value begin(lw_graph *g, lw_value condition, int64_t channels, lw_value *entries)
 {
     lw_value weight = spectral(g, LW_SHAPE(channels * 16, lw_dim(g, condition, 1)), "generator.gen_z");
     lw_value bias = lw_weight(g, LW_SHAPE(channels * 16), lw_init_constant(0), "generator.gen_z.bias");
-    lw_value h = lw_split(g, lw_split(g, lw_linear(g, condition, weight, bias), 1, 4), 2, 4);
+    *entries = lw_linear(g, condition, weight, bias);
+    lw_value h = lw_split(g, lw_split(g, *entries, 1, 4), 2, 4);
     return lw_tap(g, lw_permute(g, h, (int[]){0, 3, 1, 2}), "gen_z");
 }
 
@@ -185,7 +189,7 @@ static lw_value begin(lw_graph *g, lw_value condition, int64_t channels)
 static lw_value finish(lw_graph *g, const lw_args *args, lw_value h)
 {
     int64_t channels = lw_dim(g, h, 1);
-    h = lw_tap(g, lw_relu(g, normalize(g, args, h, (lw_value){0}, "generator.bn")), "output");
+    h = lw_tap(g, lw_relu(g, normalize(g, args, h, (lw_value){0}, "generator.bn", NULL)), "output");
     lw_value weight = spectral(g, LW_SHAPE(channels, channels, 3, 3), "generator.conv_to_rgb");
     lw_value bias = lw_weight(g, LW_SHAPE(channels), lw_init_constant(0), "generator.conv_to_rgb.bias");
     bias = lw_slice(g, bias, 0, 0, 3, 1);
@@ -203,19 +207,20 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     if (blocks == 0 || lw_list_int(args, "multiples", blocks - 1) != 1)
         return lw_graph_fail(g, LW_INVALID,
                              "`multiples` must end with 1: the last block has channel_width channels");
-    lw_value condition = condition_on(g, args, z);
-    lw_value h = begin(g, condition, 16 * width);
+    lw_value condition = condition_on(g, args, z), entries;
+    lw_value h = begin(g, condition, 16 * width, &entries);
     for (int i = 0, layer = 0; i < blocks; i++, layer++) {
         if (layer == attention)
             h = lw_tap(g, attend(g, h, layer), "layer%d", layer), layer++;
         int64_t channels = lw_list_int(args, "multiples", i) * width;
-        h = block(g, args, h, condition, channels, lw_list_int(args, "upsample", i) == 1, layer);
+        h = block(g, args, h, condition, channels, lw_list_int(args, "upsample", i) == 1, layer, &entries);
         h = lw_tap(g, h, "layer%d", layer);
     }
+    lw_tap(g, entries, "affine0");
     return finish(g, args, h);
 }
 
-static const char *const provides[] = {"synthesize", "truncated-z", NULL};
+static const char *const provides[] = {"synthesize", "truncated-z", "affine", NULL};
 static const char *const prefixes[] = {"G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), deep_detect, dims, NULL, synthesize, NULL};
 

@@ -100,8 +100,9 @@ static lw_value per_class(lw_graph *g, const lw_args *args, lw_value y, int64_t 
     return lw_matmul(g, y, lw_weight(g, shape, lw_init_normal(0, 0.02), "%s.weight", name));
 }
 
-/* layers.py, ccbn: x [N, C, H, W], y [N, condition] */
-static lw_value conditional_norm(lw_graph *g, const lw_args *args, lw_value x, lw_value y, const char *name)
+/* layers.py, ccbn: x [N, C, H, W], y [N, condition]; gains and biases go to the entries of the latent */
+static lw_value conditional_norm(lw_graph *g, const lw_args *args, lw_value x, lw_value y, const char *name,
+                                 lw_value *entries)
 {
     char full[64];
     int64_t channels = lw_dim(g, x, 1);
@@ -110,6 +111,7 @@ static lw_value conditional_norm(lw_graph *g, const lw_args *args, lw_value x, l
     lw_value gain = lw_affine(g, per_class(g, args, y, channels, full), 1, 1);
     snprintf(full, sizeof full, "%s.bias", name);
     lw_value bias = per_class(g, args, y, channels, full);
+    *entries = biggan_gather(g, biggan_gather(g, *entries, gain), bias);
     x = normalize(g, x, n, lw_float(args, "bn_eps"), lw_scalar(g, 1), lw_scalar(g, 0));
     return lw_add(g, lw_mul(g, x, lw_unflatten(g, gain, 1, 1)), lw_unflatten(g, bias, 1, 1));
 }
@@ -128,7 +130,8 @@ static lw_value output_norm(lw_graph *g, const lw_args *args, lw_value x)
 /* --- the network ---------------------------------------------------------------------------- */
 
 /* layers.py, GBlock: x [N, C, H, W], y [N, condition] -> [N, channels, 2H, 2W] */
-static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value y, int64_t channels, int j)
+static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value y, int64_t channels, int j,
+                      lw_value *entries)
 {
     bool spectral = lw_bool(args, "spectral_norm");
     char bn1[64], bn2[64], conv1[64], conv2[64], skip[64], tap1[32], tap2[32];
@@ -139,9 +142,9 @@ static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value y, 
     snprintf(skip, sizeof skip, "blocks.%d.0.conv_sc", j);
     snprintf(tap1, sizeof tap1, "block%d_conv1", j);
     snprintf(tap2, sizeof tap2, "block%d_conv2", j);
-    lw_value h = lw_relu(g, conditional_norm(g, args, x, y, bn1));
+    lw_value h = lw_relu(g, conditional_norm(g, args, x, y, bn1, entries));
     h = biggan_conv(g, spectral, lw_upsample_nearest2d(g, h, 2), channels, 3, conv1, tap1);
-    h = lw_relu(g, conditional_norm(g, args, h, y, bn2));
+    h = lw_relu(g, conditional_norm(g, args, h, y, bn2, entries));
     h = biggan_conv(g, spectral, h, channels, 3, conv2, tap2);
     x = biggan_conv(g, spectral, x, channels, 1, skip, NULL); /* 1x1, so as well before the doubling */
     return lw_add(g, h, lw_upsample_nearest2d(g, x, 2));
@@ -179,24 +182,25 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     lw_value y = embed(g, args, biggan_labels(g, args, lw_dim(g, z, 0)));
     lw_value weight = biggan_weight(g, spectral, LW_SHAPE(first * 16, chunk), "linear", NULL);
     lw_value bias = lw_weight(g, LW_SHAPE(first * 16), lw_init_constant(0), "linear.bias");
-    lw_value h = lw_unflatten(g, lw_linear(g, lw_slice(g, z, 1, 0, chunk, 1), weight, bias), 4, 4);
-    h = lw_tap(g, h, "linear");
+    lw_value entries = lw_linear(g, lw_slice(g, z, 1, 0, chunk, 1), weight, bias);
+    lw_value h = lw_tap(g, lw_unflatten(g, entries, 4, 4), "linear");
     for (int j = 0; j < arch->blocks; j++) {
         lw_value condition = y;
         if (hier) /* the class first, then the block's chunk */
             condition = lw_concat(g, (lw_value[]){y, lw_slice(g, z, 1, (j + 1) * chunk, chunk, 1)}, 2, 1);
-        h = lw_tap(g, block(g, args, h, condition, arch->out[j] * ch, j), "block%d", j);
+        h = lw_tap(g, block(g, args, h, condition, arch->out[j] * ch, j, &entries), "block%d", j);
         if (has_attention(args, 8 << j)) {
             char name[32];
             snprintf(name, sizeof name, "blocks.%d.1", j);
             h = lw_tap(g, biggan_attend_at(g, spectral, h, name), "attn%d", j);
         }
     }
+    lw_tap(g, entries, "affine0");
     h = lw_tap(g, lw_relu(g, output_norm(g, args, h)), "output");
     return lw_tanh(g, biggan_conv(g, spectral, h, 3, 3, "output_layer.2", NULL));
 }
 
-static const char *const provides[] = {"synthesize", "truncated-z", NULL};
+static const char *const provides[] = {"synthesize", "truncated-z", "affine", NULL};
 static const char *const prefixes[] = {"G_ema.", "G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), biggan_detect, dims, NULL, synthesize, NULL};
 

@@ -41,6 +41,11 @@ lw_value biggan_conv(lw_graph *g, bool spectral, lw_value x, int64_t channels, i
     return lw_conv2d(g, x, weight, .padding = kernel / 2, .bias = bias);
 }
 
+lw_value biggan_gather(lw_graph *g, lw_value so_far, lw_value affine)
+{
+    return lw_is_null(so_far) ? affine : lw_concat(g, (lw_value[]){so_far, affine}, 2, 1);
+}
+
 /* --- self-attention ------------------------------------------------------------------------- */
 
 /* [N, C, H, W] -> [N, C, H*W/4], the largest of every 2x2 */

@@ -15,6 +15,10 @@ lw_value biggan_weight(lw_graph *g, bool spectral, lw_shape shape, const char *n
 lw_value biggan_conv(lw_graph *g, bool spectral, lw_value x, int64_t channels, int kernel, const char *name,
                      const char *tap);
 
+/* What the latent enters by, gathered while the network is built: `so_far` (null at first) with one more
+ * affine function of it [N, C] beside it. The whole becomes the tap affine0. */
+lw_value biggan_gather(lw_graph *g, lw_value so_far, lw_value affine);
+
 /* Self-attention (Zhang et al. 2019 without the scaling): x [N, C, H, W] -> gamma * o(..) + x. The weights of
  * 1x1 convolutions: theta and phi [C/8, C], g [C/2, C], o [C, C/2], each [.., .., 1, 1]. */
 typedef struct biggan_attention {

@@ -172,7 +172,7 @@ static lw_value dense(lw_graph *g, layout l, lw_value x, int64_t out, const char
     lw_value weight = l == TF ? lw_transpose(g, lw_weight(g, LW_SHAPE(in, out), init, "%s.W", name), 0, 1)
                               : lw_weight(g, LW_SHAPE(out, in), init, "%s.weight", name);
     lw_value bias = lw_weight(g, LW_SHAPE(out), lw_init_constant(0), l == TF ? "%s.b" : "%s.bias", name);
-    return lw_linear(g, x, weight, bias);
+    return lw_tap(g, lw_linear(g, x, weight, bias), "affine0");
 }
 
 /* x [N, in, s, s] -> [N, out, s, s] by a k x k convolution */
@@ -248,7 +248,7 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     return lw_tanh(g, layout_of(args) == CIFAR ? cifar(g, args, z) : residual(g, args, z));
 }
 
-static const char *const provides[] = {"synthesize", NULL};
+static const char *const provides[] = {"synthesize", "affine", NULL};
 static const char *const prefixes[] = {"G.", "", NULL};
 static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL, synthesize};
 

@@ -140,7 +140,7 @@ typedef struct lw_dims lw_dims;
 LW_API void lw_dims_set(lw_dims *dims, const char *name, int64_t value);
 
 /* A generator that provides "affine" taps what its latent enters by: "affine0", "affine1", …, one for each layer of w+
- * (one alone where there is no mapping), each an affine function of the latent, or of the tap "latent" where the
+ * (one alone where there is no mapping, of all that it enters by), each an affine function of the latent, or of the tap "latent" where the
  * generator changes z first (normalises it, say). Methods take the weights from there (lw_jacobian). */
 typedef struct lw_generator {
     uint32_t size;
