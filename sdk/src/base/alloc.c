@@ -56,11 +56,8 @@ void *lwi_alloc_aligned(size_t count, size_t size)
         bytes > SIZE_MAX - LWI_ALIGNMENT
             ? NULL
             : aligned_alloc(LWI_ALIGNMENT, (bytes + LWI_ALIGNMENT - 1) / LWI_ALIGNMENT * LWI_ALIGNMENT);
-    if (!memory) {
+    if (!memory)
         lw_fail(LW_MEMORY, "out of memory: %zu bytes", bytes);
-        return NULL;
-    }
-    memset(memory, 0, bytes);
     return memory;
 }
 

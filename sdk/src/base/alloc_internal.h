@@ -7,7 +7,7 @@
 /* Where OpenCL's largest type (16 doubles) may lie; device buffers may be laid over memory aligned so. */
 #define LWI_ALIGNMENT 128
 
-/* lw_alloc, aligned to LWI_ALIGNMENT; released with lw_free. */
+/* As lw_alloc, but aligned to LWI_ALIGNMENT, and what it holds is anything; released with lw_free. */
 void *lwi_alloc_aligned(size_t count, size_t size);
 
 #endif

@@ -410,7 +410,7 @@ static lw_status convert_one(lwi_checkpoint *file, const lwi_named_tensor *tenso
     if (!changed_shape(how, tensor->shape, &shape))
         return lw_fail(LW_SHAPE, "'%s': variable '%s' has the shape %s, which cannot become '%s'", file->name,
                        tensor->name, lw_shape_text(tensor->shape, text), name);
-    lw_tensor *in = lw_tensor_create(tensor->shape);
+    lw_tensor *in = lwi_tensor_create_unset(tensor->shape);
     lw_status status = in ? lwi_checkpoint_read(file, tensor, in->data) : LW_MEMORY;
     lwi_entry *entry = status == LW_OK ? lwi_store_add(store, name, shape) : NULL;
     if (entry) {

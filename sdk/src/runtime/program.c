@@ -240,7 +240,7 @@ lw_tensor *lw_program_read_tensor(lw_program *p, const char *name)
         unknown(p, "output", name, false);
         return NULL;
     }
-    lw_tensor *tensor = lw_tensor_create(output->shape);
+    lw_tensor *tensor = lwi_tensor_create_unset(output->shape);
     if (tensor && lw_program_read(p, name, tensor->data, (size_t)lw_shape_count(output->shape)) != LW_OK) {
         lw_tensor_destroy(tensor);
         return NULL;

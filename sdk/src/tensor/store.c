@@ -150,7 +150,7 @@ lwi_entry *lwi_store_add(lw_store *store, const char *name, lw_shape shape)
     if (!entry)
         return NULL;
     entry->name = lw_strdup(name);
-    entry->tensor = entry->name ? lw_tensor_create(shape) : NULL;
+    entry->tensor = entry->name ? lwi_tensor_create_unset(shape) : NULL;
     if (!entry->tensor) {
         lw_wrap("cannot add tensor '%s'", name);
         entry_destroy(entry);

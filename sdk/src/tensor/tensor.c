@@ -1,10 +1,11 @@
 /* tensor.c — dense float32 tensors on the host. */
 #include "latentwalk/tensor.h"
 #include "base/alloc_internal.h"
+#include "tensor/store_internal.h"
 
 #include <string.h>
 
-lw_tensor *lw_tensor_create(lw_shape shape)
+lw_tensor *lwi_tensor_create_unset(lw_shape shape)
 {
     char text[LW_SHAPE_TEXT];
     int64_t count = lw_shape_count(shape);
@@ -25,9 +26,17 @@ lw_tensor *lw_tensor_create(lw_shape shape)
     return tensor;
 }
 
+lw_tensor *lw_tensor_create(lw_shape shape)
+{
+    lw_tensor *tensor = lwi_tensor_create_unset(shape);
+    if (tensor)
+        memset(tensor->data, 0, (size_t)lw_shape_count(shape) * sizeof *tensor->data);
+    return tensor;
+}
+
 lw_tensor *lw_tensor_copy(const lw_tensor *tensor)
 {
-    lw_tensor *copy = lw_tensor_create(tensor->shape);
+    lw_tensor *copy = lwi_tensor_create_unset(tensor->shape);
     if (copy)
         memcpy(copy->data, tensor->data, (size_t)lw_shape_count(tensor->shape) * sizeof *copy->data);
     return copy;
