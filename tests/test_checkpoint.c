@@ -7,10 +7,13 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "checkpoint/checkpoint.h"
+#include "latentwalk/image.h"
 
 #define FIXTURES LW_SOURCE_DIR "/../shared/fixtures/"
 
@@ -217,6 +220,55 @@ static void an_unknown_network_is_told_with_those_there_are(void **state)
     lwi_checkpoint_close(file);
 }
 
+/* --- reading when a tensor is first looked at ----------------------------------------------------- */
+
+static const float values[6] = {1, 2, 3, 4, 5, 6};
+
+/* The store of a file by path, of which no tensor has been looked at yet. */
+static lw_store *store_of_file(char *path)
+{
+    bytes object = {0}, file = {0};
+    pickle_state_dict(&object, "weight", 6, 0, 1, (int64_t[]){6}, (int64_t[]){1});
+    const zip_part parts[] = {{.name = "archive/data.pkl", .data = object.data, .size = object.size},
+                              {.name = "archive/data/0", .data = values, .size = sizeof values}};
+    zip_file(&file, parts, 2);
+    strcpy(path, "archive-XXXXXX");
+    close(mkstemp(path));
+    assert_int_equal(lw_file_write(path, file.data, file.size), LW_OK);
+    bytes_free(&object);
+    bytes_free(&file);
+    lw_store *store = lwi_weights_load(path);
+    if (!store)
+        fail_msg("%s", lw_error_text());
+    return store;
+}
+
+static void a_file_may_be_replaced_while_its_store_lives(void **state)
+{
+    (void)state;
+    char path[32];
+    lw_store *store = store_of_file(path);
+    assert_int_equal(lw_file_write(path, "other", 5), LW_OK); /* another file takes the name */
+    const lw_tensor *tensor = lw_store_get(store, "weight");
+    assert_non_null(tensor);
+    assert_memory_equal(tensor->data, values, sizeof values);
+    lw_store_destroy(store);
+    unlink(path);
+}
+
+static void a_file_written_to_while_its_store_lives_is_told(void **state)
+{
+    (void)state;
+    char path[32];
+    lw_store *store = store_of_file(path);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_null(lw_store_get(store, "weight"));
+    assert_int_equal(lw_error_status(), LW_IO);
+    assert_non_null(strstr(lw_error_text(), "was written to while it was read"));
+    lw_store_destroy(store);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +276,8 @@ int main(void)
         cmocka_unit_test(constructor_arguments_come_along),
         cmocka_unit_test(several_networks_keep_their_names_as_prefixes),
         cmocka_unit_test(an_unknown_network_is_told_with_those_there_are),
+        cmocka_unit_test(a_file_may_be_replaced_while_its_store_lives),
+        cmocka_unit_test(a_file_written_to_while_its_store_lives_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* file.c — whole files in and out. A file appears under its name only when it is complete: it is
+/* file.c — files in and out. A file appears under its name only when it is complete: it is
  * written under a temporary name in the same folder, synced, then renamed. */
 #include "base/file_internal.h"
 
@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,20 +125,41 @@ static lw_status read_all(int fd, const char *path, uint8_t *data, size_t size)
     return LW_OK;
 }
 
-static lw_status read_open_file(int fd, const char *path, size_t limit, uint8_t **data, size_t *size)
+static lw_status check_file(int fd, const char *path, size_t limit, struct stat *info)
 {
-    struct stat info;
-    if (fstat(fd, &info) != 0)
+    if (fstat(fd, info) != 0)
         return lw_fail(LW_IO, "cannot read '%s': %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
+    if (!S_ISREG(info->st_mode))
         return lw_fail(LW_IO, "'%s' is not a regular file", path);
-    if ((uint64_t)info.st_size > limit)
+    if ((uint64_t)info->st_size > limit)
         return lw_fail(LW_IO, "'%s' has %lld bytes, more than the %zu allowed here", path,
-                       (long long)info.st_size, limit);
+                       (long long)info->st_size, limit);
+    return LW_OK;
+}
+
+/* O_NONBLOCK: opening a pipe by mistake must not hang; for regular files it does nothing. */
+static lw_status open_file(const char *path, size_t limit, int *fd, struct stat *info)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
+        return lw_fail(errno == ENOENT ? LW_NOT_FOUND : LW_IO, "cannot open '%s': %s", path, strerror(errno));
+    lw_status status = check_file(*fd, path, limit, info);
+    if (status != LW_OK)
+        close(*fd);
+    return status;
+}
+
+lw_status lw_file_read(const char *path, size_t limit, uint8_t **data, size_t *size)
+{
+    int fd;
+    struct stat info;
+    *data = NULL;
+    *size = 0;
+    LW_TRY(open_file(path, limit ? limit : default_limit, &fd, &info));
     uint8_t *bytes = lw_alloc((size_t)info.st_size, 1);
-    if (!bytes)
-        return lw_wrap("cannot read '%s'", path);
-    lw_status status = read_all(fd, path, bytes, (size_t)info.st_size);
+    lw_status status =
+        bytes ? read_all(fd, path, bytes, (size_t)info.st_size) : lw_wrap("cannot read '%s'", path);
+    close(fd);
     if (status != LW_OK) {
         lw_free(bytes);
         return status;
@@ -147,15 +169,52 @@ static lw_status read_open_file(int fd, const char *path, size_t limit, uint8_t 
     return LW_OK;
 }
 
-/* O_NONBLOCK: opening a pipe by mistake must not hang; for regular files it does nothing. */
-lw_status lw_file_read(const char *path, size_t limit, uint8_t **data, size_t *size)
+/* --- where it lies ------------------------------------------------------------------------------ */
+
+lw_status lwi_map_open(lwi_mapped *map, const char *path, size_t limit)
 {
-    *data = NULL;
-    *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return lw_fail(errno == ENOENT ? LW_NOT_FOUND : LW_IO, "cannot open '%s': %s", path, strerror(errno));
-    lw_status status = read_open_file(fd, path, limit ? limit : default_limit, data, size);
-    close(fd);
-    return status;
+    struct stat info;
+    *map = (lwi_mapped){.fd = -1};
+    LW_TRY(open_file(path, limit, &map->fd, &info));
+    map->size = (size_t)info.st_size;
+    map->changed = info.st_mtim;
+    map->data = (const uint8_t *)""; /* nothing cannot be mapped */
+    if (map->size == 0)
+        return LW_OK;
+    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, map->fd, 0);
+    if (data == MAP_FAILED) {
+        lw_fail(LW_IO, "cannot read '%s': %s", path, strerror(errno));
+        close(map->fd);
+        return LW_IO;
+    }
+    (void)posix_madvise(data, map->size, POSIX_MADV_WILLNEED);
+    map->data = data;
+    return LW_OK;
+}
+
+lw_status lwi_map_check(const lwi_mapped *map, const char *path)
+{
+    struct stat info;
+    if (fstat(map->fd, &info) == 0 && (size_t)info.st_size == map->size &&
+        info.st_mtim.tv_sec == map->changed.tv_sec && info.st_mtim.tv_nsec == map->changed.tv_nsec)
+        return LW_OK;
+    return lw_fail(LW_IO, "'%s' was written to while it was read", path);
+}
+
+void lwi_map_forget(const lwi_mapped *map, const uint8_t *data, size_t size)
+{
+    if (data < map->data || data >= map->data + map->size)
+        return;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)data + page - 1) / page * page,
+                    end = ((uintptr_t)data + size) / page * page;
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+void lwi_map_close(lwi_mapped *map)
+{
+    if (map->size)
+        munmap((void *)(uintptr_t)map->data, map->size);
+    close(map->fd);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "latentwalk/image.h"
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
 #include "tensor/store_internal.h"
@@ -99,6 +98,11 @@ static lw_status open_pickle(lwi_checkpoint *file)
     return LW_OK;
 }
 
+static size_t element_size(const lwi_pstorage *storage)
+{
+    return storage->element == LWI_ELEMENTS ? 1 : lwi_element_size(storage->element);
+}
+
 /* Each storage's entry must hold it. */
 static lw_status place_storages(lwi_checkpoint *file, const char *root)
 {
@@ -111,7 +115,7 @@ static lw_status place_storages(lwi_checkpoint *file, const char *root)
             return lw_fail(LW_FORMAT,
                            "'%s': the storage named at byte %zu of data.pkl has no entry in the archive",
                            file->name, one->at);
-        size_t size = one->element == LWI_ELEMENTS ? 1 : lwi_element_size(one->element);
+        size_t size = element_size(one);
         if ((uint64_t)one->whole > entry->size / size)
             return lw_fail(LW_FORMAT,
                            "'%s': the storage named at byte %zu of data.pkl has %lld elements of %zu bytes, "
@@ -301,9 +305,10 @@ static void release(lwi_origin *origin)
     lwi_pickle_free(&file->pickle);
     lw_free(file->unpacked);
     json_decref(file->others);
-    if (file->owned)
+    if (file->mine) {
+        lwi_map_close(&file->map);
         lw_free((char *)(uintptr_t)file->name);
-    lw_free(file->owned);
+    }
     lw_free(file);
 }
 
@@ -331,19 +336,19 @@ lwi_checkpoint *lwi_checkpoint_parse(const uint8_t *data, size_t size, const cha
 
 lwi_checkpoint *lwi_checkpoint_open(const char *path)
 {
-    uint8_t *data;
-    size_t size;
+    lwi_mapped map;
     char *name = lw_strdup(path);
-    if (!name || lw_file_read(path, largest_file, &data, &size) != LW_OK) {
+    if (!name || lwi_map_open(&map, path, largest_file) != LW_OK) {
         lw_free(name);
         return NULL;
     }
-    lwi_checkpoint *file = lwi_checkpoint_parse(data, size, name);
+    lwi_checkpoint *file = lwi_checkpoint_parse(map.data, map.size, name);
     if (file) {
-        file->owned = data;
+        file->mine = true;
+        file->map = map;
         return file;
     }
-    lw_free(data);
+    lwi_map_close(&map);
     lw_free(name);
     return NULL;
 }
@@ -377,10 +382,9 @@ static lw_status open_storage(lwi_checkpoint *file, size_t index)
 /* The storage's first usable element. */
 static const uint8_t *storage_data(lwi_checkpoint *file, const lwi_pstorage *storage)
 {
-    size_t size = storage->element == LWI_ELEMENTS ? 1 : lwi_element_size(storage->element);
     if (!storage->data && open_storage(file, storage->entry) != LW_OK)
         return NULL;
-    return (storage->data ? storage->data : file->storage) + (size_t)storage->start * size;
+    return (storage->data ? storage->data : file->storage) + (size_t)storage->start * element_size(storage);
 }
 
 lw_status lwi_checkpoint_read(lwi_checkpoint *file, const lwi_named_tensor *tensor, float *out)
@@ -389,10 +393,15 @@ lw_status lwi_checkpoint_read(lwi_checkpoint *file, const lwi_named_tensor *tens
         memcpy(out, tensor->loaded->data, (size_t)lw_shape_count(tensor->shape) * sizeof *out);
         return LW_OK;
     }
-    const uint8_t *data = storage_data(file, tensor->lazy->storage);
+    const uint8_t *data = NULL;
+    if (!file->mine || lwi_map_check(&file->map, file->name) == LW_OK)
+        data = storage_data(file, tensor->lazy->storage);
     if (!data)
         return lw_wrap("cannot read tensor '%s'", tensor->name);
     lwi_ptensor_copy(tensor->lazy, data, out);
+    if (file->mine)
+        lwi_map_forget(&file->map, data,
+                       (size_t)tensor->lazy->storage->count * element_size(tensor->lazy->storage));
     return LW_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef LWI_CHECKPOINT_INTERNAL_H
 #define LWI_CHECKPOINT_INTERNAL_H
 
+#include "base/file_internal.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/zip.h"
@@ -11,7 +12,8 @@ struct lwi_checkpoint {
     lwi_origin origin; /* of the stores made of it; it closes with the last of them */
     const char *name;
     const char *container;
-    uint8_t *owned; /* the file's bytes, where opened by path; then the name is its own too */
+    bool mine; /* opened by path: the name is its own, and `data` are `map`'s */
+    lwi_mapped map;
     const uint8_t *data;
     size_t size;
     lwi_pickle pickle;

@@ -39,7 +39,7 @@ static lw_status add_network(lwi_checkpoint *file, const lwi_network *network, c
         if (!entry)
             return lw_wrap("'%s'", file->name);
         lwi_entry_defer(entry, &file->origin, tensor);
-        if (!file->owned) /* borrowed bytes may go before the store does */
+        if (!file->mine) /* borrowed bytes may go before the store does */
             LW_TRY(lwi_entry_refresh(entry));
     }
     return LW_OK;
