@@ -206,6 +206,27 @@ static lw_status prepare_step(lw_program *p, int s)
     return LW_OK;
 }
 
+static lw_status prepare_kernels(lw_program *p)
+{
+    LW_TRY(build_generated(p));
+    for (int s = 0; s < p->lowered->step_count; s++)
+        LW_TRY(prepare_step(p, s));
+    return LW_OK;
+}
+
+/* On a thread of its own, while kernels are built: takes from their files what the first run will want. What
+ * cannot be read is told then. */
+static void *read_ahead(void *program)
+{
+    const lw_program *p = program;
+    for (lwi_buffer b = 1; b < p->lowered->buffer_count; b++) {
+        lwi_entry *entry = p->memory[b].entry;
+        if (entry && entry->origin && lwi_entry_refresh(entry) != LW_OK)
+            break;
+    }
+    return NULL;
+}
+
 lw_status lwi_prepare(lw_program *p)
 {
     LW_TRY(create_all_memory(p));
@@ -215,8 +236,10 @@ lw_status lwi_prepare(lw_program *p)
     if (!p->enqueue)
         return LW_MEMORY;
     LW_TRY(cut_arena(p));
-    LW_TRY(build_generated(p));
-    for (int s = 0; s < p->lowered->step_count; s++)
-        LW_TRY(prepare_step(p, s));
-    return LW_OK;
+    pthread_t reader;
+    const bool reads = pthread_create(&reader, NULL, read_ahead, p) == 0;
+    const lw_status status = prepare_kernels(p);
+    if (reads)
+        pthread_join(reader, NULL);
+    return status;
 }
