@@ -1,14 +1,16 @@
 # Writes OUT: a C file with the text of every file in KERNELS and lwi_source() to find it by name. A line
-# #include "tile.cl" is replaced by that file's text: OpenCL knows no folders.
+# #include "tile.cl" is replaced by that file's text (which may not include others): OpenCL knows no folders.
 set(c "/* Generated from the kernel files of sdk/src/kernels. */\n#include \"compile/lowered.h\"\n#include <string.h>\n\n")
 set(table "")
 foreach(file ${KERNELS})
     get_filename_component(name ${file} NAME_WE)
-    get_filename_component(folder ${file} DIRECTORY)
     file(READ ${file} hex HEX)
-    file(READ ${folder}/tile.cl tile HEX)
-    string(HEX "#include \"tile.cl\"\n" include)
-    string(REPLACE "${include}" "${tile}" hex "${hex}")
+    foreach(part ${KERNELS})
+        get_filename_component(included ${part} NAME)
+        file(READ ${part} text HEX)
+        string(HEX "#include \"${included}\"\n" include)
+        string(REPLACE "${include}" "${text}" hex "${hex}")
+    endforeach()
     string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
     string(APPEND c "static const unsigned char source_${name}[] = {${bytes}0};\n")
     string(APPEND table "    if (strcmp(name, \"${name}\") == 0)\n        return (const char *)source_${name};\n")

@@ -1,13 +1,11 @@
 /* few.cl — products with a few columns only, such as colours from features: dot products along the rows, where
- * the tiles of gemm.cl would be mostly empty. -D: VW. */
-#include "tile.cl"
+ * the tiles of gemm.cl would be mostly empty. */
 
 #define AT_ONCE 4 /* rows, and columns at most */
 
 /* y [rows][columns] = epilogue(x w^T), x [rows][depth], w [columns][depth], columns <= AT_ONCE; `image` rows per
  * image. Global: blocks of `block` rows, a multiple of AT_ONCE. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-few_columns(__global const float *x, __global const float *w, __global float *y, __global const float *scale,
+FIXED few_columns(__global const float *x, __global const float *w, __global float *y, __global const float *scale,
             __global const float *bias, __global const float *residual, int rows, int depth, int columns,
             int image, int block, int per_image, int activation, float slope, float gain, float clamp)
 {

@@ -6,10 +6,9 @@
  * that the inner loop reads a small dense array. A plain matrix is the same with 1 x 1 images. The right
  * operand comes in panels of 2 * VW columns. ROWS x 2 vectors of the result stay in registers.
  *
- * -D: VW vector width; ROWS rows of a register tile; TILES tiles of rows per work-item at most; PANELS panels
- * per work-item at most; DEPTH reduction steps that are gathered at once. */
-#include "tile.cl"
-
+ * Included for register tiles of each height, ROWS. TILES tiles of rows and PANELS panels per work-item at most; DEPTH
+ * reduction steps that are gathered at once. */
+#ifndef MAX_ROWS /* what does not depend on ROWS */
 #define MAX_ROWS (TILES * ROWS)
 #define ROW_PITCH (DEPTH + 16) /* `rows`: gathered [row][step]; the 16 take what gather writes too much */
 #define STEP_PITCH MAX_ROWS    /* `steps`: gathered [step][row], half as many steps at once */
@@ -94,13 +93,14 @@ static inline int phase_count(int first, int size, int stride)
     return first < size ? (size - first + stride - 1) / stride : 0;
 }
 
+#endif
+
 /* y = patches(x) b, forward convolution; transposed: gradient with respect to its input, phase by phase.
  * x [images][ih][iw][ic], y [images][oh][ow][oc]; b in panels [phase][panel][step][PANEL], or, where !packed,
  * as a matrix [step][oc] with oc a multiple of PANEL. Global: blocks of rows, blocks of panels, batch x
  * splits x phases. splits > 1: the reduction is cut, and each part stored on its own, [batch][split][y], to
  * be summed later. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-dense_rows(__global const float *x, __global const float *b, __global float *y, __global const float *scale,
+FIXED JOIN(dense_rows_, ROWS)(__global const float *x, __global const float *b, __global float *y, __global const float *scale,
            __global const float *bias, __global const float *residual, int images, int ih, int iw, int ic,
            int r, int s, int stride, int padding, int oh, int ow, int oc, int transposed, int splits,
            int stride_x, int stride_b, int stride_y, int packed, int block_rows, int block_panels,
@@ -149,7 +149,7 @@ dense_rows(__global const float *x, __global const float *b, __global float *y, 
             __global const float *bj = packed ? b + ((long)(panel0 + j) * steps + k) * PANEL
                                               : b + (long)k * oc + (panel0 + j) * PANEL;
             for (int t = 0; t < tiles; t++)
-                tile(rows + t * ROWS * ROW_PITCH, ROW_PITCH, 1, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
+                JOIN(tile_, ROWS)(rows + t * ROWS * ROW_PITCH, ROW_PITCH, 1, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
                      k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL);
         }
     }
@@ -173,8 +173,7 @@ dense_rows(__global const float *x, __global const float *b, __global float *y, 
 /* w = patches(x)^T y, the gradient of a convolution with respect to its filter: w [r][s][ic][oc] sums over
  * pixels. As a matrix product: the left operand stored transposed. b is y, [pixel][oc] or in panels. Rows of
  * the result are (r, s, ic); the rest is as in dense_rows. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-dense_outer(__global const float *x, __global const float *b, __global float *y, __global const float *scale,
+FIXED JOIN(dense_outer_, ROWS)(__global const float *x, __global const float *b, __global float *y, __global const float *scale,
             __global const float *bias, __global const float *residual, int images, int ih, int iw, int ic,
             int r, int s, int stride, int padding, int oh, int ow, int oc, int transposed, int splits,
             int stride_x, int stride_b, int stride_y, int packed, int block_rows, int block_panels,
@@ -206,7 +205,7 @@ dense_outer(__global const float *x, __global const float *b, __global float *y,
             __global const float *bj = packed ? b + ((long)(panel0 + j) * pixels + k) * PANEL
                                               : b + (long)k * oc + (panel0 + j) * PANEL;
             for (int t = 0; t < tiles; t++)
-                tile(steps + t * ROWS, 1, STEP_PITCH, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
+                JOIN(tile_, ROWS)(steps + t * ROWS, 1, STEP_PITCH, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
                      k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL);
         }
     }

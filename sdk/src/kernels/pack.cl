@@ -1,10 +1,7 @@
 /* pack.cl — operands brought into the order gemm.cl reads, and its results brought back.
  *
  * A panel is PANEL columns of the right operand, stored step by step: [step][PANEL], zero beyond the last
- * column. Most of this is transposition, done in blocks of VW x VW in registers. -D: VW. */
-#include "tile.cl"
-
-#define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+ * column. Most of this is transposition, done in blocks of VW x VW in registers. */
 
 /* One round of a perfect shuffle of rows: after log2(VW) rounds, rows and columns have changed places. */
 #if VW == 16

@@ -1,10 +1,5 @@
 /* rows.cl — products with few rows (mapping networks, Jacobians, styles): what they cost is reading the right
- * operand, so it is read once, as it lies, by as many columns at once as the registers hold.
- *
- * -D: VW vector width. */
-#include "tile.cl"
-
-#define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+ * operand, so it is read once, as it lies, by as many columns at once as the registers hold. */
 
 /* --- right operand by columns: b [k][n], or in panels [n / PANEL][k][PANEL] ------------------------- */
 /* sum [R][V] += the products of all steps. */

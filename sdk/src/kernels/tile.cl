@@ -1,52 +1,51 @@
-/* tile.cl — what the dense kernels share: vectors, the register tile of a product, and the epilogue.
- *
- * -D: VW vector width; ROWS rows of a register tile, which is ROWS x 2 vectors (none without it). */
+/* tile.cl — what the native kernels share: vectors, register tiles of products, and the epilogue. */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define vec JOIN(float, VW)
 #define loadv JOIN(vload, VW)
 #define storev JOIN(vstore, VW)
 #define PANEL (2 * VW)
+#define FIXED __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 
-#ifdef ROWS
-#if ROWS == 12
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#elif ROWS == 8
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#elif ROWS == 6
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#elif ROWS == 4
-#define EACH_ROW(X) X(0) X(1) X(2) X(3)
-#endif
+#define ROWS_4(X) X(0) X(1) X(2) X(3)
+#define ROWS_6(X) ROWS_4(X) X(4) X(5)
+#define ROWS_8(X) ROWS_6(X) X(6) X(7)
+#define ROWS_12(X) ROWS_8(X) X(8) X(9) X(10) X(11)
 
-/* sum [ROWS][PANEL] (+)= a b: a[i * row_pitch + k * step_pitch], b[k * b_pitch ..]. Where at most VW columns
- * count, only the first half of the panel. */
-static inline void tile(const float *a, const int row_pitch, const int step_pitch, __global const float *b,
-                        const long b_pitch, const int columns, const int depth, const bool first, float *sum)
-{
 #define DECLARE(i) vec c##i = (vec)(0), d##i = (vec)(0);
 #define LOAD(i) c##i = loadv(0, sum + (i)*PANEL), d##i = loadv(1, sum + (i)*PANEL);
 #define STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i), d##i = fma((vec)(a[(i)*row_pitch]), b1, d##i);
 #define HALF_STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i);
 #define STORE(i) storev(c##i, 0, sum + (i)*PANEL), storev(d##i, 1, sum + (i)*PANEL);
-    EACH_ROW(DECLARE)
-    if (!first) {
-        EACH_ROW(LOAD)
+
+/* tile_ROWS: sum [ROWS][PANEL] (+)= a b: a[i * row_pitch + k * step_pitch], b[k * b_pitch ..]. Where at most VW columns
+ * count, only the first half of the panel. */
+#define TILE(rows)                                                                                 \
+    static inline void tile_##rows(const float *a, const int row_pitch, const int step_pitch,      \
+                                   __global const float *b, const long b_pitch, const int columns, \
+                                   const int depth, const bool first, float *sum)                  \
+    {                                                                                              \
+        ROWS_##rows(DECLARE)                                                                       \
+        if (!first) {                                                                              \
+            ROWS_##rows(LOAD)                                                                      \
+        }                                                                                          \
+        if (columns > VW) {                                                                        \
+            for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {                       \
+                const vec b0 = loadv(0, b), b1 = loadv(1, b);                                      \
+                ROWS_##rows(STEP)                                                                  \
+            }                                                                                      \
+        } else {                                                                                   \
+            for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {                       \
+                const vec b0 = loadv(0, b);                                                        \
+                ROWS_##rows(HALF_STEP)                                                             \
+            }                                                                                      \
+        }                                                                                          \
+        ROWS_##rows(STORE)                                                                         \
     }
-    if (columns > VW) {
-        for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = loadv(0, b), b1 = loadv(1, b);
-            EACH_ROW(STEP)
-        }
-    } else {
-        for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {
-            const vec b0 = loadv(0, b);
-            EACH_ROW(HALF_STEP)
-        }
-    }
-    EACH_ROW(STORE)
-}
-#endif
+TILE(4)
+TILE(6)
+TILE(8)
+TILE(12)
 
 typedef struct epilogue {
     __global const float *scale, *bias, *residual;

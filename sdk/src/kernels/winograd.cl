@@ -12,15 +12,52 @@
  * 4 x 4 with stride 2 are thus four of 2 x 2.
  *
  * The points are 0, +-1/sqrt 2, +-sqrt 2 and infinity for R = 3 (half the error of 0, +-1, +-2), and 0, +-1,
- * 1/2 and infinity for R = 2. -D: VW, ROWS; R; INPUTS, SUMS floats of private memory for points of inputs and
- * of sums. */
-#include "tile.cl"
-
+ * 1/2 and infinity for R = 2.
+ *
+ * Included for each R; ROWS rows of a register tile; BLOCK_TILES, BLOCK_DEPTH tiles and channels of a block at most,
+ * whose points and sums lie in private memory. */
+#ifndef M /* what does not depend on R */
 #define M 4
 #define W (M + R - 1)
 #define POINTS (W * W)
 #define A 0.70710678118654752f /* a^2 = 1/2, b^2 = 2, ab = 1 */
 #define B 1.41421356237309505f
+#define INPUTS (POINTS * (BLOCK_TILES * (BLOCK_DEPTH + 16) + 16))
+#define SUMS (4 * POINTS * (BLOCK_TILES * PANEL + 16))
+#define to_points JOIN(to_points_, R)
+#define from_points JOIN(from_points_, R)
+#define taps_to_points JOIN(taps_to_points_, R)
+#define gradient_to_points JOIN(gradient_to_points_, R)
+#define points_to_taps JOIN(points_to_taps_, R)
+#define tap_of JOIN(tap_of_, R)
+#define origin_of JOIN(origin_of_, R)
+#define lacks_tap JOIN(lacks_tap_, R)
+#define transform_window JOIN(transform_window_, R)
+#define end_inside JOIN(end_inside_, R)
+#define transform_sums JOIN(transform_sums_, R)
+#define pack_winograd JOIN(pack_winograd_, R)
+#define winograd JOIN(winograd_, R)
+#define winograd_gradient JOIN(winograd_gradient_, R)
+#define winograd_filter JOIN(winograd_filter_, R)
+
+/* Where a tile lies: its image, and its first output in the grid of the phase. */
+typedef struct corner {
+    int image, y, x;
+} corner;
+
+static inline corner corner_of(int tile, int down, int across)
+{
+    const int image = tile / (down * across), inside = tile - image * (down * across), row = inside / across;
+    return (corner){image, row * M, (inside - row * across) * M};
+}
+
+/* The first of pixels `step` apart from `from` that does not lie before the image. */
+static inline int first_inside(int from, int step)
+{
+    return from < 0 ? (-from + step - 1) / step : 0;
+}
+
+#endif
 
 /* One axis: W values -> W points. */
 static inline void to_points(const vec *d, vec *t)
@@ -103,8 +140,7 @@ static inline bool lacks_tap(int transposed, int at, int stride, int padding, in
 
 /* u [phase][point][panel][step][PANEL] from w [k][c][r][r]: a step is a channel of a plane, the channels
  * filled up to whole vectors; the columns are k, or c for the transpose. Global: panels, vectors of channels. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-pack_winograd(__global const float *w, __global float *u, int k, int c, int r, int stride, int padding,
+FIXED pack_winograd(__global const float *w, __global float *u, int k, int c, int r, int stride, int padding,
               int transposed)
 {
     const int panel = get_global_id(0), panels = get_global_size(0), first = get_global_id(1) * VW;
@@ -148,17 +184,6 @@ pack_winograd(__global const float *w, __global float *u, int k, int c, int r, i
         }
 }
 
-/* Where a tile lies: its image, and its first output in the grid of the phase. */
-typedef struct place {
-    int image, y, x;
-} place;
-
-static inline place place_of(int tile, int down, int across)
-{
-    const int image = tile / (down * across), inside = tile - image * (down * across), row = inside / across;
-    return (place){image, row * M, (inside - row * across) * M};
-}
-
 /* Points of VW channels of one window: v[point * pitch]. `x` is the window's first pixel; only pixels
  * (top .. bottom, left .. right) of it and `count` channels exist. */
 static inline void transform_window(__global const float *x, long row, long column, const bool whole, int top,
@@ -189,12 +214,7 @@ static inline void transform_window(__global const float *x, long row, long colu
     }
 }
 
-/* First and one past the last of W pixels, `step` apart from `from`, that lie inside `size`. */
-static inline int first_inside(int from, int step)
-{
-    return from < 0 ? (-from + step - 1) / step : 0;
-}
-
+/* One past the last of W such pixels that lies inside `size`. */
 static inline int end_inside(int from, int step, int size)
 {
     return from < size ? min(W, (size - from + step - 1) / step) : 0;
@@ -222,8 +242,7 @@ static inline void transform_sums(const float *m, int pitch, vec *y)
 /* y = conv(x): x [images][ih][iw][ic], y [images][oh][ow][oc], u as pack_winograd makes it. Blocks of
  * `block_tiles` tiles and `block_panels` panels; `depth` channels are transformed at once, a multiple of VW.
  * Global: blocks of tiles, blocks of panels, phases. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd(__global const float *x, __global const float *u, __global float *y, __global const float *scale,
+FIXED winograd(__global const float *x, __global const float *u, __global float *y, __global const float *scale,
          __global const float *bias, __global const float *residual, int images, int ih, int iw, int ic,
          int r, int stride, int padding, int oh, int ow, int oc, int transposed, int block_tiles, int block_panels,
          int depth, int per_image, int activation, float slope, float gain, float clamp)
@@ -244,7 +263,7 @@ winograd(__global const float *x, __global const float *u, __global float *y, __
     for (int k = 0; k < steps; k += depth) {
         const int count = min(depth, steps - k);
         for (int t = 0; t < tiles; t++) {
-            const place at = place_of(tile0 + t, down, across);
+            const corner at = corner_of(tile0 + t, down, across);
             for (int i = 0; i < count; i += VW) {
                 const int plane = (k + i) / channels, channel = k + i - plane * channels;
                 const int of_y = transposed ? first_y : plane / step_in, of_x = transposed ? first_x : plane % step_in;
@@ -276,13 +295,13 @@ winograd(__global const float *x, __global const float *u, __global float *y, __
                 }
                 __global const float *b = u + (((long)p * panels + panel0 + j) * steps + k) * PANEL;
                 for (int t = 0; t < tiles; t += ROWS)
-                    tile(v + p * points_pitch + t * pitch, pitch, 1, b, PANEL, oc - (panel0 + j) * PANEL, count, k == 0,
+                    JOIN(tile_, ROWS)(v + p * points_pitch + t * pitch, pitch, 1, b, PANEL, oc - (panel0 + j) * PANEL, count, k == 0,
                          sums + (j * POINTS + p) * sums_pitch + t * PANEL);
             }
     }
     const epilogue e = {scale, bias, residual, per_image, activation, slope, gain, clamp};
     for (int t = 0; t < tiles; t++) {
-        const place at = place_of(tile0 + t, down, across);
+        const corner at = corner_of(tile0 + t, down, across);
         const int rows = min(M, ph - at.y), columns = min(M, pw - at.x);
         for (int j = 0; j < 2 * panel_count; j++) {
             const int channel = panel0 * PANEL + j * VW;
@@ -342,14 +361,13 @@ static inline void points_to_taps(const vec *u, vec *g)
 
 /* d [point][panel][tile][PANEL] from the gradients y [images][oh][ow][oc]. Global: blocks of `block` tiles,
  * panels. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd_gradient(__global const float *y, __global float *d, int images, int oh, int ow, int oc, int block)
+FIXED winograd_gradient(__global const float *y, __global float *d, int images, int oh, int ow, int oc, int block)
 {
     const int down = (oh + M - 1) / M, across = (ow + M - 1) / M, tiles = images * down * across;
     const int panel = get_global_id(1), panels = get_global_size(1);
     const int first = get_global_id(0) * block, last = min(first + block, tiles);
     for (int tile = first; tile < last; tile++) {
-        const place at = place_of(tile, down, across);
+        const corner at = corner_of(tile, down, across);
         for (int side = 0; side < 2; side++) {
             const int channel = panel * PANEL + side * VW;
             vec half_way[W * M], g[M], t[W];
@@ -380,8 +398,7 @@ winograd_gradient(__global const float *y, __global float *d, int images, int oh
 /* part [split][r][r][ic][oc], the filter's gradient from the tiles of each split; d as winograd_gradient makes it.
  * Blocks of `block_channels` channels of one plane and `block_panels` panels; `depth` tiles are transformed at
  * once. Global: planes x blocks of channels, blocks of panels, splits. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd_filter(__global const float *x, __global const float *d, __global float *part, int images, int ih, int iw,
+FIXED winograd_filter(__global const float *x, __global const float *d, __global float *part, int images, int ih, int iw,
                 int ic, int r, int stride, int padding, int oh, int ow, int oc, int block_channels,
                 int block_panels, int depth)
 {
@@ -399,7 +416,7 @@ winograd_filter(__global const float *x, __global const float *d, __global float
     for (int k = begin; k < end; k += depth) {
         const int count = min(depth, end - k);
         for (int t = 0; t < count; t++) {
-            const place at = place_of(k + t, down, across);
+            const corner at = corner_of(k + t, down, across);
             const int top = at.y * stride + plane / stride - padding, left = at.x * stride + plane % stride - padding;
             __global const float *from = x + (((long)at.image * ih + top) * iw + left) * ic + channel0;
             for (int i = 0; i < block_channels; i += VW) {
@@ -416,7 +433,7 @@ winograd_filter(__global const float *x, __global const float *d, __global float
         for (int p = 0; p < POINTS; p++)
             for (int j = 0; j < panel_count; j++)
                 for (int i = 0; i < block_channels; i += ROWS)
-                    tile(v + p * points_pitch + i, 1, pitch,
+                    JOIN(tile_, ROWS)(v + p * points_pitch + i, 1, pitch,
                          d + (((long)p * panels + panel0 + j) * tiles + k) * PANEL, PANEL,
                          oc - (panel0 + j) * PANEL, count, k == begin,
                          sums + ((p * block_panels + j) * block_channels + i) * PANEL);

@@ -7,7 +7,7 @@
 
 /* A product as the kernels dense_rows and dense_outer see it; see gemm.cl for the meaning of the sizes. */
 typedef struct lwi_dense {
-    const char *kernel;
+    bool outer; /* dense_outer */
     int batch, images, ih, iw, ic, r, s, stride, padding, oh, ow, oc;
     bool transposed;
     int64_t rows, steps;                  /* of the result (of the largest phase), of the reduction */
@@ -30,8 +30,8 @@ lwi_buffer lwi_pack_matrix(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t
 /* b [batch][n][k][taps] in panels of n with the steps (tap, k). */
 lwi_buffer lwi_pack_transposed(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t k, int64_t n,
                                int64_t taps, int64_t stride);
-int lwi_panel(const lwi_lowering *l);                                  /* columns of a panel on this device */
-lwi_launch lwi_pack_launch(const lwi_lowering *l, const char *kernel); /* a launch of pack.cl, to be filled */
+int lwi_panel(const lwi_lowering *l); /* columns of a panel on this device */
+lwi_launch lwi_native_launch(const lwi_lowering *l, const char *kernel); /* of native.cl, to be filled */
 
 void lwi_push(lwi_launch *launch, lwi_arg arg);
 void lwi_push_ints(lwi_launch *launch, const int64_t *value, int count);

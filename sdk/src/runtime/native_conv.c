@@ -38,7 +38,7 @@ static lwi_buffer pack_filter(lwi_lowering *l, const lwi_conv *c, lwi_buffer w, 
     if (!transposed)
         return lwi_pack_transposed(l, w, 1, c->c, c->k, c->r * c->s, 0);
     const lwi_buffer to = lwi_scratch(l, (size_t)(panel_floats(l, columns) * steps * c->r * c->s));
-    lwi_launch launch = lwi_pack_launch(l, "pack_phases");
+    lwi_launch launch = lwi_native_launch(l, "pack_phases");
     launch.global[0] = (size_t)lwi_ceil_div(columns, lwi_panel(l)), launch.global[1] = (size_t)steps;
     lwi_push(&launch, lwi_read(w));
     lwi_push(&launch, lwi_write(to));
@@ -54,9 +54,9 @@ static double flops(const lwi_conv *c)
 }
 
 /* What forward and filter_gradient have alike: both gather the windows of x. */
-static lwi_dense windows_of(const lwi_conv *c, const char *kernel, lwi_buffer x)
+static lwi_dense windows_of(const lwi_conv *c, bool outer, lwi_buffer x)
 {
-    return (lwi_dense){.kernel = kernel,
+    return (lwi_dense){.outer = outer,
                        .batch = 1,
                        .images = c->n,
                        .ih = c->h,
@@ -76,7 +76,7 @@ static lwi_dense windows_of(const lwi_conv *c, const char *kernel, lwi_buffer x)
 static void forward(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buffer w, lwi_buffer y,
                     const lwi_epilogue *e)
 {
-    lwi_dense d = windows_of(c, "dense_rows", x);
+    lwi_dense d = windows_of(c, false, x);
     d.rows = (int64_t)c->n * c->oh * c->ow;
     d.steps = (int64_t)c->r * c->s * c->c;
     d.count = d.rows * c->k;
@@ -91,8 +91,7 @@ static lw_status few_columns(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, l
                              const lwi_epilogue *e)
 {
     const int64_t rows = (int64_t)c->n * c->h * c->w, block = 256;
-    lwi_launch launch = lwi_pack_launch(l, "few_columns");
-    launch.source = lwi_source("few");
+    lwi_launch launch = lwi_native_launch(l, "few_columns");
     launch.global[0] = (size_t)lwi_ceil_div(rows, block);
     launch.flops = flops(c);
     lwi_push(&launch, lwi_read(x));
@@ -112,7 +111,7 @@ static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffe
     const lwi_gemm product = {
         .batch = 1, .m = (int64_t)c->n * c->oh * c->ow, .n = (int64_t)c->c * c->r * c->s, .k = c->k};
     const lwi_buffer turned = lwi_scratch(l, (size_t)(product.k * product.n));
-    lwi_launch pack = lwi_pack_launch(l, "pack_taps");
+    lwi_launch pack = lwi_native_launch(l, "pack_taps");
     pack.global[0] = (size_t)c->k;
     lwi_push(&pack, lwi_read(w));
     lwi_push(&pack, lwi_write(turned));
@@ -120,7 +119,7 @@ static lw_status transpose_by_taps(lwi_lowering *l, const lwi_conv *c, lwi_buffe
     lwi_emit(l, &pack);
     const lwi_buffer taps = lwi_scratch(l, (size_t)(product.m * product.n + lwi_panel(l) / 2));
     LW_TRY(lwi_native.gemm(l, &product, y, turned, taps, NULL));
-    lwi_launch launch = lwi_pack_launch(l, "sum_taps");
+    lwi_launch launch = lwi_native_launch(l, "sum_taps");
     launch.global[0] = (size_t)c->h, launch.global[1] = (size_t)c->n;
     lwi_push(&launch, lwi_read(taps));
     lwi_push_buffers(&launch, x, e);
@@ -137,8 +136,7 @@ static void transpose(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buff
 {
     const int64_t down = lwi_ceil_div(c->h, c->stride), across = lwi_ceil_div(c->w, c->stride);
     const int64_t taps = lwi_ceil_div(c->r, c->stride) * lwi_ceil_div(c->s, c->stride);
-    const lwi_dense d = {.kernel = "dense_rows",
-                         .batch = 1,
+    const lwi_dense d = {.batch = 1,
                          .images = c->n,
                          .ih = c->oh,
                          .iw = c->ow,
@@ -168,7 +166,7 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
                             const lwi_epilogue *e)
 {
     const int64_t pixels = (int64_t)c->n * c->oh * c->ow, rows = (int64_t)c->r * c->s * c->c;
-    lwi_dense d = windows_of(c, "dense_outer", x);
+    lwi_dense d = windows_of(c, true, x);
     d.rows = rows;
     d.steps = pixels;
     d.count = rows * c->k;
@@ -182,7 +180,7 @@ void lwi_sum_filter(lwi_lowering *l, const lwi_conv *c, lwi_buffer part, int spl
                     const lwi_epilogue *e)
 {
     const int64_t rows = (int64_t)c->r * c->s * c->c;
-    lwi_launch launch = lwi_pack_launch(l, "sum_filter");
+    lwi_launch launch = lwi_native_launch(l, "sum_filter");
     launch.global[0] = (size_t)lwi_ceil_div(c->k, lwi_panel(l) / 2);
     launch.global[1] = (size_t)lwi_ceil_div(rows, lwi_panel(l) / 2);
     lwi_push(&launch, lwi_read(part));

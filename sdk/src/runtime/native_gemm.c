@@ -11,18 +11,16 @@
  * memory. */
 typedef struct shape {
     int rows, tiles, panels;
-    const char *options, *pack_options;
+    const char *by_rows, *outer; /* kernels */
 } shape;
 
-/* rows, VW, and what else gemm.cl wants. A few rows only (batch 1): a lower tile wastes less. */
-#define OPTIONS(vw, rows, tiles, panels, depth) \
-    "-DVW=" #vw " -DROWS=" #rows " -DTILES=" #tiles " -DPANELS=" #panels " -DDEPTH=" #depth
-static const shape wide[] = {{12, 8, 8, OPTIONS(16, 12, 8, 8, 256), "-DVW=16"},
-                             {4, 8, 8, OPTIONS(16, 4, 8, 8, 256), "-DVW=16"}};
-static const shape middle[] = {{6, 8, 8, OPTIONS(8, 6, 8, 8, 256), "-DVW=8"},
-                               {4, 8, 8, OPTIONS(8, 4, 8, 8, 256), "-DVW=8"}};
-static const shape narrow[] = {{8, 2, 1, OPTIONS(4, 8, 2, 1, 32), "-DVW=4"},
-                               {4, 2, 1, OPTIONS(4, 4, 2, 1, 32), "-DVW=4"}};
+/* As native.cl has them. A few rows only (batch 1): a lower tile wastes less. */
+static const shape wide[] = {{12, 8, 8, "dense_rows_12", "dense_outer_12"},
+                             {4, 8, 8, "dense_rows_4", "dense_outer_4"}};
+static const shape middle[] = {{6, 8, 8, "dense_rows_6", "dense_outer_6"},
+                               {4, 8, 8, "dense_rows_4", "dense_outer_4"}};
+static const shape narrow[] = {{8, 2, 1, "dense_rows_8", "dense_outer_8"},
+                               {4, 2, 1, "dense_rows_4", "dense_outer_4"}};
 
 static const shape *shapes(const lwi_lowering *l)
 {
@@ -84,11 +82,14 @@ void lwi_push_buffers(lwi_launch *launch, lwi_buffer y, const lwi_epilogue *e)
     lwi_push(launch, lwi_read(e->residual));
 }
 
-lwi_launch lwi_pack_launch(const lwi_lowering *l, const char *kernel)
+lwi_launch lwi_native_launch(const lwi_lowering *l, const char *kernel)
 {
-    return (lwi_launch){.source = lwi_source("pack"),
+    const int width = vector_width(l);
+    return (lwi_launch){.source = lwi_source("native"),
                         .kernel = kernel,
-                        .options = shapes(l)->pack_options,
+                        .options = width == 16  ? "-DVW=16"
+                                   : width == 8 ? "-DVW=8"
+                                                : "-DVW=4",
                         .global = {1, 1, 1},
                         .local = {1, 1, 1}};
 }
@@ -138,13 +139,10 @@ static void emit_product(lwi_lowering *l, const lwi_dense *d, const cut *c, lwi_
                          const lwi_epilogue *e)
 {
     const int64_t phases = d->transposed ? d->stride * d->stride : 1;
-    lwi_launch launch = {
-        .source = lwi_source("gemm"),
-        .kernel = d->kernel,
-        .options = c->shape->options,
-        .global = {(size_t)c->down, (size_t)c->across, (size_t)(d->batch * c->splits * phases)},
-        .local = {1, 1, 1},
-        .flops = d->flops};
+    lwi_launch launch = lwi_native_launch(l, d->outer ? c->shape->outer : c->shape->by_rows);
+    launch.global[0] = (size_t)c->down, launch.global[1] = (size_t)c->across;
+    launch.global[2] = (size_t)(d->batch * c->splits * phases);
+    launch.flops = d->flops;
     lwi_push(&launch, lwi_read(d->x));
     lwi_push(&launch, lwi_read(d->b));
     lwi_push_buffers(&launch, y, e);
@@ -167,7 +165,7 @@ static void emit_sum(lwi_lowering *l, const lwi_dense *d, lwi_buffer part, int64
                      const lwi_epilogue *e)
 {
     const int64_t block = 1024;
-    lwi_launch launch = lwi_pack_launch(l, "sum_splits");
+    lwi_launch launch = lwi_native_launch(l, "sum_splits");
     launch.global[0] = (size_t)lwi_ceil_div(d->count, block), launch.global[1] = (size_t)d->batch;
     lwi_push(&launch, lwi_read(part));
     lwi_push_buffers(&launch, d->y, e);
@@ -212,7 +210,7 @@ lwi_buffer lwi_pack_matrix(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t
     if (!*packed)
         return b;
     const lwi_buffer to = lwi_scratch(l, (size_t)(batch * panels * panel * k));
-    lwi_launch launch = lwi_pack_launch(l, "pack_matrix");
+    lwi_launch launch = lwi_native_launch(l, "pack_matrix");
     launch.global[0] = (size_t)panels, launch.global[1] = (size_t)lwi_ceil_div(k, block);
     launch.global[2] = (size_t)batch;
     lwi_push(&launch, lwi_read(b));
@@ -228,7 +226,7 @@ lwi_buffer lwi_pack_transposed(lwi_lowering *l, lwi_buffer b, int64_t batch, int
 {
     const int64_t panel = lwi_panel(l), panels = lwi_ceil_div(n, panel), steps = k * taps;
     const lwi_buffer to = lwi_scratch(l, (size_t)(batch * panels * panel * steps));
-    lwi_launch launch = lwi_pack_launch(l, "pack_transposed");
+    lwi_launch launch = lwi_native_launch(l, "pack_transposed");
     launch.global[0] = (size_t)panels, launch.global[1] = (size_t)lwi_ceil_div(steps, panel / 2);
     launch.global[2] = (size_t)batch;
     lwi_push(&launch, lwi_read(b));
@@ -256,7 +254,7 @@ static lw_status gemm(lwi_lowering *l, const lwi_gemm *g, lwi_buffer a, lwi_buff
     g = &plain;
     if (lwi_few_rows(l, g, a, b, c, e))
         return LW_OK;
-    lwi_dense d = {.kernel = g->ta ? "dense_outer" : "dense_rows",
+    lwi_dense d = {.outer = g->ta,
                    .batch = (int)g->batch,
                    .ih = 1,
                    .iw = 1,

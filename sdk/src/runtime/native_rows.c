@@ -5,21 +5,12 @@
  * a 512 x 512 layer, packing and the product 0.28. By columns, 8 is a guess. */
 enum { MOST_BY_COLUMNS = 8, MOST_BY_DOTS = 32 };
 
-static const char *options(const lwi_lowering *l)
-{
-    const int width = lwi_panel(l) / 2;
-    return width == 16 ? "-DVW=16" : width == 8 ? "-DVW=8" : "-DVW=4";
-}
-
 static void emit(lwi_lowering *l, const lwi_gemm *g, const char *kernel, int64_t columns, bool dots,
                  bool packed, lwi_buffer a, lwi_buffer b, lwi_buffer c, const lwi_epilogue *e)
 {
-    lwi_launch launch = {.source = lwi_source("rows"),
-                         .kernel = kernel,
-                         .options = options(l),
-                         .global = {(size_t)lwi_ceil_div(g->n, columns), (size_t)g->batch, 1},
-                         .local = {1, 1, 1},
-                         .flops = 2.0 * (double)g->batch * (double)g->m * (double)g->n * (double)g->k};
+    lwi_launch launch = lwi_native_launch(l, kernel);
+    launch.global[0] = (size_t)lwi_ceil_div(g->n, columns), launch.global[1] = (size_t)g->batch;
+    launch.flops = 2.0 * (double)g->batch * (double)g->m * (double)g->n * (double)g->k;
     lwi_push(&launch, lwi_read(a));
     lwi_push(&launch, lwi_read(b));
     lwi_push_buffers(&launch, c, e);

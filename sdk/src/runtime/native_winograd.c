@@ -4,21 +4,14 @@
 
 enum { TILE = 4, ROWS = 8, MOST_PANELS = 4, FILTER_PANELS = 2 };
 
-/* Floats of private memory, which should stay in a core's second cache: points of `tiles` x `depth` inputs,
- * and of sums of `tiles` x MOST_PANELS panels; both padded (see winograd.cl). */
-#define OPTIONS(vw, taps, points, tiles, depth)                                                           \
-    "-DVW=" #vw " -DROWS=8 -DR=" #taps " -DINPUTS=(" #points "*(" #tiles "*(" #depth "+16)+16)) -DSUMS=(" \
-    "4*" #points "*(" #tiles "*2*" #vw "+16))"
-
+/* Points of `tiles` x `depth` inputs and of sums of `tiles` x MOST_PANELS panels lie in private memory, which
+ * should stay in a core's second cache; as native.cl has them. */
 typedef struct block {
     int tiles, depth;
     int filter_channels, filter_tiles; /* for the filter's gradient, in the same memory */
-    const char *options[2];            /* for filters of 2 and of 3 taps */
 } block;
 
-static const block wide = {16, 256, 32, 48, {OPTIONS(16, 2, 25, 16, 256), OPTIONS(16, 3, 36, 16, 256)}};
-static const block middle = {8, 128, 16, 32, {OPTIONS(8, 2, 25, 8, 128), OPTIONS(8, 3, 36, 8, 128)}};
-static const block narrow = {8, 64, 16, 16, {OPTIONS(4, 2, 25, 8, 64), OPTIONS(4, 3, 36, 8, 64)}};
+static const block wide = {16, 256, 32, 48}, middle = {8, 128, 16, 32}, narrow = {8, 64, 16, 16};
 
 /* The convolution as the kernel sees it: `input` and `output` are images, whichever of x and y they are. */
 typedef struct view {
@@ -85,16 +78,13 @@ static void cut(const lwi_lowering *l, const view *v, const block *b, int64_t *t
         *panels = (*panels + 1) / 2;
 }
 
-static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, const char *options, lwi_buffer w)
+static lwi_buffer pack(lwi_lowering *l, const lwi_conv *c, const view *v, lwi_buffer w)
 {
     const size_t filter = (size_t)(v->phases * v->points * v->panels * v->steps) * (size_t)lwi_panel(l);
     const lwi_buffer u = lwi_scratch(l, filter);
-    lwi_launch launch = {
-        .source = lwi_source("winograd"),
-        .kernel = "pack_winograd",
-        .options = options,
-        .global = {(size_t)v->panels, (size_t)(v->steps / v->planes / (lwi_panel(l) / 2)), 1},
-        .local = {1, 1, 1}};
+    lwi_launch launch = lwi_native_launch(l, v->taps == 2 ? "pack_winograd_2" : "pack_winograd_3");
+    launch.global[0] = (size_t)v->panels;
+    launch.global[1] = (size_t)(v->steps / v->planes / (lwi_panel(l) / 2));
     lwi_push(&launch, lwi_read(w));
     lwi_push(&launch, lwi_write(u));
     const int64_t size[] = {c->k, c->c, c->r, c->stride, c->padding, v->transposed};
@@ -115,14 +105,10 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
 {
     const view v = view_of(l, c);
     const block *b = block_of(l);
-    const char *options = b->options[v.taps - 2];
     const lwi_buffer d = lwi_scratch(l, (size_t)(v.points * v.panels * v.tiles) * (size_t)lwi_panel(l));
     const int64_t run = 32, blocks = v.planes * lwi_ceil_div(v.ic, b->filter_channels);
-    lwi_launch points = {.source = lwi_source("winograd"),
-                         .kernel = "winograd_gradient",
-                         .options = options,
-                         .global = {(size_t)lwi_ceil_div(v.tiles, run), (size_t)v.panels, 1},
-                         .local = {1, 1, 1}};
+    lwi_launch points = lwi_native_launch(l, v.taps == 2 ? "winograd_gradient_2" : "winograd_gradient_3");
+    points.global[0] = (size_t)lwi_ceil_div(v.tiles, run), points.global[1] = (size_t)v.panels;
     lwi_push(&points, lwi_read(y));
     lwi_push(&points, lwi_write(d));
     lwi_push_ints(&points, (int64_t[]){c->n, v.oh, v.ow, v.oc, run}, 5);
@@ -133,12 +119,9 @@ static void filter_gradient(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lw
     const int splits = (int)(parts < most ? parts : most);
     const lwi_buffer part =
         lwi_scratch(l, (size_t)splits * (size_t)(c->r * c->s) * (size_t)v.ic * (size_t)v.oc);
-    lwi_launch launch = {.source = lwi_source("winograd"),
-                         .kernel = "winograd_filter",
-                         .options = options,
-                         .global = {(size_t)blocks, (size_t)across, (size_t)splits},
-                         .local = {1, 1, 1},
-                         .flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s};
+    lwi_launch launch = lwi_native_launch(l, v.taps == 2 ? "winograd_filter_2" : "winograd_filter_3");
+    launch.global[0] = (size_t)blocks, launch.global[1] = (size_t)across, launch.global[2] = (size_t)splits;
+    launch.flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s;
     lwi_push(&launch, lwi_read(x));
     lwi_push(&launch, lwi_read(d));
     lwi_push(&launch, lwi_write(part));
@@ -169,20 +152,16 @@ lw_status lwi_winograd(lwi_lowering *l, const lwi_conv *c, lwi_buffer x, lwi_buf
     }
     const view v = view_of(l, c);
     const block *b = block_of(l);
-    const char *options = b->options[v.taps - 2];
-    const lwi_buffer u = pack(l, c, &v, options, w);
+    const lwi_buffer u = pack(l, c, &v, w);
     /* Products with points that vanish in one plane are left out where planes are not mixed. */
     const int64_t plane = c->r % c->stride ? v.steps / v.planes : v.steps;
     const int64_t depth = plane < b->depth ? plane : b->depth;
     int64_t tiles, panels;
     cut(l, &v, b, &tiles, &panels);
-    lwi_launch launch = {.source = lwi_source("winograd"),
-                         .kernel = "winograd",
-                         .options = options,
-                         .global = {(size_t)lwi_ceil_div(v.tiles, tiles),
-                                    (size_t)lwi_ceil_div(v.panels, panels), (size_t)v.phases},
-                         .local = {1, 1, 1},
-                         .flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s};
+    lwi_launch launch = lwi_native_launch(l, v.taps == 2 ? "winograd_2" : "winograd_3");
+    launch.global[0] = (size_t)lwi_ceil_div(v.tiles, tiles);
+    launch.global[1] = (size_t)lwi_ceil_div(v.panels, panels), launch.global[2] = (size_t)v.phases;
+    launch.flops = 2.0 * c->n * c->oh * c->ow * c->k * c->c * c->r * c->s;
     lwi_push(&launch, lwi_read(v.transposed ? y : x));
     lwi_push(&launch, lwi_read(u));
     lwi_push_buffers(&launch, v.transposed ? x : y, e);
