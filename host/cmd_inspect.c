@@ -80,7 +80,7 @@ static json_t *network_json(const lwi_checkpoint *file, const lwi_network *netwo
 
 static json_t *match_json(const lwh_match *match)
 {
-    return json_pack("{s:s, s:s, s:O?, s:O?, s:s?}", "plugin", match->id, "prefix", match->prefix,
+    return json_pack("{s:s, s:s?, s:O?, s:O?, s:s?}", "plugin", match->id, "prefix", match->prefix,
                      "arguments", match->args, "sizes", match->sizes, "problem", match->problem);
 }
 

@@ -1,11 +1,9 @@
 /* detect.c — which plugins take a file's weights. */
 #include "detect.h"
 
-#include <stdio.h>
-#include <string.h>
 
 #include "common.h"
-#include "model/internal.h"
+#include "network.h"
 
 static json_t *sizes_json(const lw_dims *dims)
 {
@@ -15,68 +13,62 @@ static json_t *sizes_json(const lw_dims *dims)
     return object;
 }
 
-/* Gives a model the part under `prefix`: LW_UNSUPPORTED where the plugin does not recognise it, else `match`
- * says whether it fits. */
-static lw_status try_prefix(const lw_plugin *plugin, lw_part part, lw_store *weights, const char *prefix,
-                            lwh_match *match)
+/* What the model's part, just set with this status, says of the plugin. */
+static lw_status describe(const lw_model *model, lw_part part, const char *id, lw_status status,
+                          lwh_match *match)
 {
-    lw_model *model = lwi_model_create("file");
-    lw_args *args = model ? lwi_args_create(plugin) : NULL;
-    lw_status status = args ? lwi_model_set_part(model, part, plugin, args, weights, prefix, 0) : LW_MEMORY;
-    if (status == LW_UNSUPPORTED || status == LW_MEMORY) {
-        lwi_model_destroy(model);
-        return status;
-    }
-    *match = (lwh_match){.id = lw_strdup(lwi_plugin_id(plugin)), .prefix = lw_strdup(prefix)};
+    *match = (lwh_match){.id = lw_strdup(id)};
     if (status == LW_OK) {
+        match->prefix = lw_strdup(lwi_model_prefix(model, part));
         match->args = lwh_args_json(lwi_model_args(model, part));
         match->sizes = sizes_json(lwi_model_dims(model));
     } else {
         match->problem = lw_strdup(lw_error_text());
     }
-    lwi_model_destroy(model);
-    return match->id && match->prefix ? LW_OK : LW_MEMORY;
+    return match->id && (match->prefix || match->problem) && status != LW_MEMORY ? LW_OK : LW_MEMORY;
 }
 
-/* With the plugin's own prefixes, in its order, then with that of a shipped file; stops at the first that
- * fits. */
-static lw_status try_plugin(lwi_registry *registry, const char *id, lw_part part, lw_store *weights,
-                            lwh_match *match)
+static lw_status detect(lw_model *model, lwi_registry *registry, lw_store *weights, lw_part part,
+                        lwh_match *matches, int *count)
 {
-    static const char *const none[] = {"", NULL};
+    const lwi_entry *entry;
+    lw_status status;
+    size_t at = 0;
+    while (*count < LWH_MOST_MATCHES &&
+           (entry = lwh_network_next(model, registry, part, weights, NULL, &at, &status)))
+        LW_TRY(describe(model, part, entry->id, status, &matches[(*count)++]));
+    return LW_OK;
+}
+
+/* By this plugin, which must recognise them. */
+static lw_status detect_as(lw_model *model, lwi_registry *registry, lw_store *weights, const char *id,
+                           lwh_match *matches, int *count)
+{
     const lw_plugin *plugin = lwi_registry_load(registry, id);
     if (!plugin)
         return lw_error_status();
-    lw_status status = LW_UNSUPPORTED;
-    const char *const *own = plugin->prefixes ? plugin->prefixes : none;
-    for (; *own && status == LW_UNSUPPORTED; own++)
-        status = try_prefix(plugin, part, weights, *own, match);
-    if (status == LW_UNSUPPORTED)
-        status = try_prefix(plugin, part, weights, lwi_part_prefix(part), match);
-    return status;
+    const lw_part part =
+        plugin->prefix.kind == LW_KIND_DISCRIMINATOR ? LW_PART_DISCRIMINATOR : LW_PART_GENERATOR;
+    const lw_status status = lwh_network_part(model, registry, part, weights, id, NULL, NULL);
+    return status == LW_UNSUPPORTED ? status : describe(model, part, id, status, &matches[(*count)++]);
 }
 
 int lwh_detect(lwi_registry *registry, lw_store *weights, const char *id, lwh_match *matches)
 {
+    static const lw_part parts[] = {LW_PART_DISCRIMINATOR, LW_PART_GENERATOR};
     int count = 0;
-    if (id && !lwi_registry_find(registry, id))
-        return -1;
-    for (size_t i = 0; i < lwi_registry_count(registry) && count < LWH_MOST_MATCHES; i++) {
-        const lwi_entry *entry = lwi_registry_at(registry, i);
-        bool generator = entry->kind == LW_KIND_GENERATOR,
-             wanted = !id || (entry->id && strcmp(entry->id, id) == 0);
-        if (entry->refused || !wanted || !(generator || entry->kind == LW_KIND_DISCRIMINATOR))
-            continue;
-        lw_part part = generator ? LW_PART_GENERATOR : LW_PART_DISCRIMINATOR;
-        lw_status status = try_plugin(registry, entry->id, part, weights, &matches[count]);
-        if (status == LW_OK)
-            count++;
-        else if (status == LW_MEMORY || id) {
-            lwh_matches_free(matches, count);
-            return -1;
-        }
+    lw_status status = LW_OK;
+    for (int i = 0; i < (id ? 1 : 2) && status == LW_OK; i++) {
+        lw_model *model = lwi_model_create("file"); /* one for each part: they need not go together */
+        status = !model ? LW_MEMORY
+                 : id   ? detect_as(model, registry, weights, id, matches, &count)
+                        : detect(model, registry, weights, parts[i], matches, &count);
+        lwi_model_destroy(model);
     }
-    return count;
+    if (status == LW_OK)
+        return count;
+    lwh_matches_free(matches, count);
+    return -1;
 }
 
 void lwh_matches_free(lwh_match *matches, int count)

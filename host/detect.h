@@ -11,8 +11,8 @@
 
 typedef struct lwh_match {
     char *id;             /* "generator/stylegan2" */
-    char *prefix;         /* of its tensors in the file */
-    json_t *args, *sizes; /* NULL where the tensors do not fit … */
+    char *prefix;         /* of its tensors in the file … */
+    json_t *args, *sizes; /* … NULL where they do not fit … */
     char *problem;        /* … and why: missing, extra and misshaped ones together */
 } lwh_match;
 

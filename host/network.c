@@ -34,29 +34,39 @@ static lw_status set_part(lw_model *model, lw_part part, const lw_plugin *plugin
     return status;
 }
 
+const lwi_entry *lwh_network_next(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
+                                  const char *prefix, size_t *at, lw_status *status)
+{
+    while (*at < lwi_registry_count(registry)) {
+        const lwi_entry *entry = lwi_registry_at(registry, (*at)++);
+        if (entry->refused || entry->kind != lwi_part_kind(part))
+            continue;
+        const lw_plugin *plugin = lwi_registry_load(registry, entry->id);
+        *status = plugin ? set_part(model, part, plugin, weights, prefix, NULL) : LW_UNSUPPORTED;
+        if (*status != LW_UNSUPPORTED)
+            return entry;
+    }
+    return NULL;
+}
+
 /* The plugin whose architecture the weights are: the first that takes them all, else the first that
  * recognises them (whose complaint is then the one to hear). NULL with an error. */
 static const lw_plugin *detect(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                                const char *prefix)
 {
-    const lw_plugin *recognised = NULL;
-    for (size_t i = 0; i < lwi_registry_count(registry); i++) {
-        const lwi_entry *entry = lwi_registry_at(registry, i);
-        if (entry->refused || entry->kind != lwi_part_kind(part))
-            continue;
-        const lw_plugin *plugin = lwi_registry_load(registry, entry->id);
-        lw_status status = plugin ? set_part(model, part, plugin, weights, prefix, NULL) : LW_UNSUPPORTED;
-        if (status == LW_OK)
-            return plugin;
-        if (status != LW_UNSUPPORTED && !recognised)
-            recognised = plugin;
-    }
-    if (!recognised)
+    const lwi_entry *entry, *first = NULL;
+    lw_status status = LW_OK;
+    size_t at = 0;
+    do {
+        entry = lwh_network_next(model, registry, part, weights, prefix, &at, &status);
+        first = first ? first : entry;
+    } while (entry && status != LW_OK);
+    if (!first)
         lw_fail(LW_UNSUPPORTED,
                 "no %s plugin recognises these %zu tensors ('%s', …); `latentwalk inspect` shows them all",
                 lwi_part_name(part), lw_store_count(weights),
                 lw_store_count(weights) ? lw_store_name(weights, 0) : "");
-    return recognised;
+    return first ? lwi_registry_load(registry, (entry ? entry : first)->id) : NULL;
 }
 
 lw_status lwh_network_part(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,

@@ -14,7 +14,8 @@ typedef struct lwi_part {
     lw_args *args;           /* owned */
     lw_store *store;         /* owned; names without prefix */
     lw_dims dims;
-    char *scope; /* "faces.generator" */
+    char *scope;  /* "faces.generator" */
+    char *prefix; /* of its tensors in the weights; NULL where it was created */
 } lwi_part;
 
 /* A program of lw_model_images. */

@@ -45,6 +45,7 @@ static void clear_part(lwi_part *part)
     lwi_args_destroy(part->args);
     lw_store_destroy(part->store);
     lw_free(part->scope);
+    lw_free(part->prefix);
     memset(part, 0, sizeof *part);
 }
 
@@ -156,6 +157,10 @@ const lw_plugin *lwi_model_plugin(const lw_model *model, lw_part part)
 const lw_args *lwi_model_args(const lw_model *model, lw_part part)
 {
     return model->part[part].args;
+}
+const char *lwi_model_prefix(const lw_model *model, lw_part part)
+{
+    return model->part[part].prefix;
 }
 const lw_dims *lwi_model_dims(const lw_model *model)
 {

@@ -21,6 +21,8 @@ lw_status lwi_model_set_part(lw_model *model, lw_part part, const lw_plugin *plu
 
 const lw_plugin *lwi_model_plugin(const lw_model *model, lw_part part); /* NULL without that part */
 const lw_args *lwi_model_args(const lw_model *model, lw_part part);
+/* Under which the part's tensors were found in its weights; NULL where it was created. */
+const char *lwi_model_prefix(const lw_model *model, lw_part part);
 /* All named sizes (the generator's first), for ports. */
 const lw_dims *lwi_model_dims(const lw_model *model);
 const char *lwi_part_name(lw_part part);

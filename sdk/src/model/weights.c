@@ -220,8 +220,9 @@ lw_status lwi_part_load(lwi_part *part, lw_part which, lw_store *weights, const 
 {
     LW_TRY(choose_prefix(part, which, weights, prefix, &prefix));
     LW_TRY(lwi_part_dims(part));
+    part->prefix = lw_strdup(prefix);
     part->store = lw_store_create();
-    if (!part->store)
+    if (!part->prefix || !part->store)
         return LW_MEMORY;
     LW_TRY(copy_tensors(part->store, weights, which, prefix));
     return check_weights(part, which, prefix);
