@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -212,6 +213,33 @@ static void detected_sizes_must_agree_with_given_ones(void **state)
     assert_int_equal(lw_args_set_int(args, "points", 30), LW_OK);
     assert_int_equal(lw_args_set_int(args, "points", 20), LW_INVALID);
     assert_says("given as 30, but the weights have 20");
+    lwi_args_destroy(args);
+}
+
+static void detected_values_are_compared_as_values(void **state)
+{
+    (void)state;
+    lw_args *args = make_args();
+    assert_int_equal(lwi_args_set_text(args, "rate", "1.0e-1", true), LW_OK);
+    assert_int_equal(lwi_args_set_text(args, "hidden", "[64,32]", true), LW_OK);
+    assert_int_equal(lw_args_set_float(args, "rate", 0.1), LW_OK);
+    assert_int_equal(lw_args_set_ints(args, "hidden", (const int64_t[]){64, 32}, 2), LW_OK);
+    assert_int_equal(lw_args_set_text(args, "hidden", "[64, 32]"), LW_OK);
+    assert_int_equal(lw_args_set_ints(args, "hidden", (const int64_t[]){64, 32, 16}, 3), LW_INVALID);
+    assert_says("given as [64, 32], but the weights have [64, 32, 16]");
+    assert_int_equal(lw_args_set_float(args, "rate", 0.25), LW_INVALID);
+    assert_says("given as 0.1, but the weights have 0.25");
+    lwi_args_destroy(args);
+}
+
+static void detected_values_are_checked_like_given_ones(void **state)
+{
+    (void)state;
+    lw_args *args = make_args();
+    assert_int_equal(lw_args_set_float(args, "rate", NAN), LW_INVALID);
+    assert_int_equal(lw_args_set_ints(args, "hidden", (const int64_t[]){64, 0}, 2), LW_INVALID);
+    assert_int_equal(lw_args_set_float(args, "rate", 0.015625), LW_OK);
+    assert_float_equal(lw_float(args, "rate"), 0.015625, 0);
     lwi_args_destroy(args);
 }
 
@@ -497,6 +525,8 @@ int main(void)
         cmocka_unit_test(all_missing_parameters_are_named),
         cmocka_unit_test(asking_for_the_wrong_type_is_an_error),
         cmocka_unit_test(detected_sizes_must_agree_with_given_ones),
+        cmocka_unit_test(detected_values_are_compared_as_values),
+        cmocka_unit_test(detected_values_are_checked_like_given_ones),
         cmocka_unit_test(losses_keep_plugin_weight_and_arguments),
         cmocka_unit_test(running_out_of_memory_is_an_error_and_no_leak),
         cmocka_unit_test(port_types_are_written_as_they_are_read),

@@ -65,12 +65,12 @@ static void dims(const lw_args *args, lw_dims *dims)
 
 static lw_status set_attention(const lw_weights *weights, lw_args *args, int blocks)
 {
-    char text[64] = "[";
+    int64_t found[9];
+    int count = 0;
     for (int j = 0; j < blocks; j++)
         if (lw_weights_shape(weights, NULL, "blocks.%d.1.gamma", j))
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", text[1] ? ", " : "", j);
-    strcat(text, "]");
-    return lw_args_set_text(args, "attention", text);
+            found[count++] = j;
+    return lw_args_set_ints(args, "attention", found, count);
 }
 
 static lw_status detect(const lw_weights *weights, lw_args *args)
@@ -92,9 +92,8 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     bool growing = a->out[1] != a->out[0]; /* only then do a block's widths differ after the first */
     bool narrow = growing ? conv.dim[0] == conv.dim[1]
                           : lw_weights_shape(weights, &conv, "blocks.0.0.conv1.weight") && conv.dim[0] == 3;
-    LW_TRY(lw_args_set_text(args, "wide", narrow ? "false" : "true"));
-    LW_TRY(lw_args_set_text(args, "spectral_norm",
-                            lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "wide", !narrow));
+    LW_TRY(lw_args_set_bool(args, "spectral_norm", lw_weights_shape(weights, NULL, "linear.u0")));
     return set_attention(weights, args, blocks);
 }
 

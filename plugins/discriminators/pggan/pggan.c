@@ -5,7 +5,6 @@
  * one more map of how much the batch varies, a convolution and two dense layers -> raw score [N, 1]. */
 #include "pggan.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *const layouts[] = {"zoo", "zoo-old", "genforce", "tf", NULL};
@@ -97,34 +96,27 @@ static bool look_for(const lw_weights *weights, pggan_layout layout, found *f)
     return true;
 }
 
-static lw_status set_number(lw_args *args, const char *key, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", value);
-    return lw_args_set_text(args, key, text);
-}
-
 /* Names as in pytorch_GAN_zoo's configuration and genforce's constructor. */
 static lw_status read_config(const lw_weights *weights, lw_args *args, const found *f)
 {
     double value;
     if (lw_weights_config_number(weights, "equalizedlR", &value) ||
         lw_weights_config_number(weights, "use_wscale", &value))
-        LW_TRY(lw_args_set_text(args, "scaled", value != 0 ? "true" : "false"));
+        LW_TRY(lw_args_set_bool(args, "scaled", value != 0));
     if (f->layout == PGGAN_TF)
-        LW_TRY(lw_args_set_text(args, "fused", f->fused ? "true" : "false"));
+        LW_TRY(lw_args_set_bool(args, "fused", f->fused));
     else if (lw_weights_config_number(weights, "fused_scale", &value))
-        LW_TRY(lw_args_set_text(args, "fused", value != 0 ? "true" : "false"));
+        LW_TRY(lw_args_set_bool(args, "fused", value != 0));
     if (lw_weights_config_number(weights, "leakyReluLeak", &value) ||
         lw_weights_config_number(weights, "leak", &value))
-        LW_TRY(set_number(args, "leak", value));
+        LW_TRY(lw_args_set_float(args, "leak", value));
     if (lw_weights_config_number(weights, "minibatch_std_group_size", &value))
-        LW_TRY(set_number(args, "group", value));
+        LW_TRY(lw_args_set_float(args, "group", value));
     else if (f->layout == PGGAN_GENFORCE && !lw_is_given(args, "group"))
         LW_TRY(lw_args_set_int(args, "group", 16));
     if (!lw_is_set(args, "lod") &&
         (lw_weights_number(weights, &value, "lod") || lw_weights_config_number(weights, "alpha", &value)))
-        LW_TRY(set_number(args, "lod", value));
+        LW_TRY(lw_args_set_float(args, "lod", value));
     return LW_OK;
 }
 
@@ -140,15 +132,11 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
             "no discriminator of a progressive GAN: neither fromRGBLayers (pytorch_GAN_zoo), input0 "
             "(genforce) nor FromRGB_lod0 (TensorFlow)");
     LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
-    char widths[PGGAN_MAX_BLOCKS * 22 + 2] = "[";
-    for (int b = 0; b < f.blocks; b++)
-        snprintf(widths + strlen(widths), 24, "%lld%s", (long long)f.widths[b],
-                 b + 1 < f.blocks ? ", " : "]");
-    LW_TRY(lw_args_set_text(args, "widths", widths));
+    LW_TRY(lw_args_set_ints(args, "widths", f.widths, f.blocks));
     LW_TRY(lw_args_set_int(args, "channels", f.channels));
     LW_TRY(lw_args_set_int(args, "features", f.features));
     LW_TRY(lw_args_set_int(args, "classes", f.outputs - 1));
-    LW_TRY(lw_args_set_text(args, "stddev", f.stddev ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "stddev", f.stddev));
     return read_config(weights, args, &f);
 }
 

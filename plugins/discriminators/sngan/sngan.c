@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #define MAX_BLOCKS 8
 
@@ -31,14 +30,6 @@ static const lw_param params[] = {
 
 /* --- what the weights tell ---------------------------------------------------------------------- */
 
-static lw_status set_list(lw_args *args, const char *key, const int64_t *values, int count)
-{
-    char text[MAX_BLOCKS * 22 + 2] = "[";
-    for (int i = 0; i < count; i++)
-        snprintf(text + strlen(text), 24, "%lld%s", (long long)values[i], i + 1 < count ? ", " : "]");
-    return lw_args_set_text(args, key, text);
-}
-
 static lw_status detect(const lw_weights *weights, lw_args *args)
 {
     lw_shape first, shape;
@@ -56,10 +47,9 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
             "no SNGAN discriminator: no block1/c1/W with its u, or no last layer l%d (sngan_projection)",
             blocks + 1);
     LW_TRY(lw_args_set_int(args, "channels", first.dim[1]));
-    LW_TRY(set_list(args, "widths", widths, blocks));
-    LW_TRY(set_list(args, "halves", halves, blocks));
-    LW_TRY(lw_args_set_text(args, "bias",
-                            lw_weights_shape(weights, NULL, "l%d/b", blocks + 1) ? "true" : "false"));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, blocks));
+    LW_TRY(lw_args_set_ints(args, "halves", halves, blocks));
+    LW_TRY(lw_args_set_bool(args, "bias", lw_weights_shape(weights, NULL, "l%d/b", blocks + 1)));
     return lw_args_set_int(args, "classes", lw_weights_shape(weights, &shape, "l_y/W") ? shape.dim[0] : 0);
 }
 

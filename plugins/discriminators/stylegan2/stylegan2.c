@@ -97,7 +97,7 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
         return lw_fail(LW_SHAPE, "the weights lack 'b%d.fromrgb.weight'", 2 << blocks);
     bool skip = lw_weights_shape(weights, NULL, "b4.fromrgb.weight");
     bool resnet = lw_weights_shape(weights, NULL, "b8.skip.weight");
-    LW_TRY(sg2_set_widths(args, widths, blocks));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, blocks));
     LW_TRY(lw_args_set_int(args, "channels", rgb.dim[1]));
     LW_TRY(lw_args_set_text(args, "architecture", resnet ? "resnet" : skip ? "skip" : "orig"));
     LW_TRY(find_mapping(weights, args));

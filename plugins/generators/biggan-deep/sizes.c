@@ -2,50 +2,41 @@
 #include "sizes.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { MOST = 64 }; /* layers */
-
-/* Appends to a list "[16, 8". */
-static void append(char *text, size_t size, int64_t value)
-{
-    size_t length = strlen(text);
-    snprintf(text + length, size - length, "%s%lld", length > 1 ? ", " : "", (long long)value);
-}
 
 /* Which blocks double the side. No shape tells: the constructor's arguments do, or the user; every published
  * configuration doubles in each second block. */
 static lw_status set_upsample(const lw_weights *weights, lw_args *args, int blocks)
 {
-    char text[4 * MOST] = "[", key[32];
+    int64_t doubles[MOST];
+    char key[32];
     if (lw_is_given(args, "upsample"))
         return LW_OK;
     for (int i = 0; i < blocks; i++) {
         double up = i % 2;
         snprintf(key, sizeof key, "layers.%d.0", i);
         lw_weights_config_number(weights, key, &up);
-        append(text, sizeof text - 1, up != 0);
+        doubles[i] = up != 0;
     }
-    return lw_args_set_text(args, "upsample", strcat(text, "]"));
+    return lw_args_set_ints(args, "upsample", doubles, blocks);
 }
 
 /* blocks, their channels, and where the attention stands among them */
 static lw_status set_layers(const lw_weights *weights, lw_args *args, int64_t width)
 {
-    char multiples[8 * MOST] = "[";
-    int64_t attention = -1;
+    int64_t multiples[MOST], attention = -1;
     int blocks = 0;
     lw_shape out;
     for (int i = 0; i < MOST; i++) {
         if (lw_weights_shape(weights, NULL, "generator.layers.%d.gamma", i))
             attention = i;
-        else if (lw_weights_shape(weights, &out, "generator.layers.%d.conv_3.bias", i) && out.rank == 1) {
-            append(multiples, sizeof multiples - 1, out.dim[0] / width);
-            blocks++;
-        } else
+        else if (lw_weights_shape(weights, &out, "generator.layers.%d.conv_3.bias", i) && out.rank == 1)
+            multiples[blocks++] = out.dim[0] / width;
+        else
             break;
     }
-    LW_TRY(lw_args_set_text(args, "multiples", strcat(multiples, "]")));
+    LW_TRY(lw_args_set_ints(args, "multiples", multiples, blocks));
     LW_TRY(lw_args_set_int(args, "attention_layer_position", attention));
     return set_upsample(weights, args, blocks);
 }
@@ -53,11 +44,9 @@ static lw_status set_layers(const lw_weights *weights, lw_args *args, int64_t wi
 static lw_status set_eps(const lw_weights *weights, lw_args *args)
 {
     double eps;
-    char text[32];
     if (lw_is_given(args, "eps") || !lw_weights_config_number(weights, "eps", &eps))
         return LW_OK;
-    snprintf(text, sizeof text, "%.9g", eps);
-    return lw_args_set_text(args, "eps", text);
+    return lw_args_set_float(args, "eps", eps);
 }
 
 lw_status deep_detect(const lw_weights *weights, lw_args *args)

@@ -1,7 +1,6 @@
 /* sizes.c — the generator's sizes, and how weights and constructor arguments tell them. */
 #include "biggan.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* BigGAN.py, G_arch */
@@ -35,15 +34,15 @@ int64_t biggan_z_dim(const lw_args *args)
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-/* "[16, 32]": where the weights have self-attention. */
+/* At which sides, [16, 32], the weights have self-attention. */
 static lw_status set_attention(const lw_weights *weights, lw_args *args, int blocks)
 {
-    char text[128] = "[";
+    int64_t found[9];
+    int count = 0;
     for (int j = 0; j < blocks; j++)
         if (lw_weights_shape(weights, NULL, "blocks.%d.1.gamma", j))
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", text[1] ? ", " : "", 8 << j);
-    strcat(text, "]");
-    return lw_args_set_text(args, "attention", text);
+            found[count++] = 8 << j;
+    return lw_args_set_ints(args, "attention", found, count);
 }
 
 /* hier, shared, shared_dim, classes, z_dim: from the first layer and the first block's gains. */
@@ -53,8 +52,8 @@ static lw_status set_latent(const lw_weights *weights, lw_args *args, int blocks
     lw_shape shared;
     bool is_shared = lw_weights_shape(weights, &shared, "shared.weight") && shared.rank == 2;
     bool hier = is_shared && gain.dim[1] == shared.dim[1] + chunk;
-    LW_TRY(lw_args_set_text(args, "shared", is_shared ? "true" : "false"));
-    LW_TRY(lw_args_set_text(args, "hier", hier ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "shared", is_shared));
+    LW_TRY(lw_args_set_bool(args, "hier", hier));
     if (is_shared)
         LW_TRY(lw_args_set_int(args, "shared_dim", shared.dim[1]));
     LW_TRY(lw_args_set_int(args, "classes", is_shared ? shared.dim[0] : gain.dim[0]));
@@ -65,11 +64,9 @@ static lw_status set_latent(const lw_weights *weights, lw_args *args, int blocks
 static lw_status set_from_config(const lw_weights *weights, lw_args *args)
 {
     double eps;
-    char text[32];
     if (lw_is_given(args, "bn_eps") || !lw_weights_config_number(weights, "BN_eps", &eps))
         return LW_OK;
-    snprintf(text, sizeof text, "%.9g", eps);
-    return lw_args_set_text(args, "bn_eps", text);
+    return lw_args_set_float(args, "bn_eps", eps);
 }
 
 lw_status biggan_detect(const lw_weights *weights, lw_args *args)
@@ -92,7 +89,6 @@ lw_status biggan_detect(const lw_weights *weights, lw_args *args)
     bool mybn = lw_weights_shape(weights, NULL, "blocks.0.0.bn1.bn.stored_mean");
     bool sync = lw_weights_shape(weights, NULL, "blocks.0.0.bn1.bn.running_mean");
     LW_TRY(lw_args_set_text(args, "statistics", mybn ? "mybn" : sync ? "cross-replica" : "bn"));
-    LW_TRY(lw_args_set_text(args, "spectral_norm",
-                            lw_weights_shape(weights, NULL, "linear.u0") ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "spectral_norm", lw_weights_shape(weights, NULL, "linear.u0")));
     return set_from_config(weights, args);
 }

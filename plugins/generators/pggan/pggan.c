@@ -2,7 +2,6 @@
  * layouts with three arithmetics. README.md says which file has which. */
 #include "pggan.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *const layouts[] = {"zoo", "zoo-old", "genforce", "interfacegan", "discovery", "tf", NULL};
@@ -102,9 +101,8 @@ static bool look_for(const lw_weights *weights, pggan_layout layout, found *f)
 static lw_status set_flag(const lw_weights *weights, lw_args *args, const char *config, const char *key)
 {
     double value;
-    return lw_weights_config_number(weights, config, &value)
-               ? lw_args_set_text(args, key, value != 0 ? "true" : "false")
-               : LW_OK;
+    return lw_weights_config_number(weights, config, &value) ? lw_args_set_bool(args, key, value != 0)
+                                                             : LW_OK;
 }
 
 static lw_status set_output(const lw_weights *weights, lw_args *args)
@@ -125,7 +123,6 @@ static lw_status set_output(const lw_weights *weights, lw_args *args)
 static lw_status read_config(const lw_weights *weights, lw_args *args)
 {
     double value;
-    char text[32];
     LW_TRY(set_output(weights, args));
     LW_TRY(set_flag(weights, args, "equalizedlR", "scaled"));
     LW_TRY(set_flag(weights, args, "use_wscale", "scaled"));
@@ -134,15 +131,11 @@ static lw_status read_config(const lw_weights *weights, lw_args *args)
         lw_weights_config_number(weights, "label_size", &value))
         LW_TRY(lw_args_set_int(args, "classes", (int64_t)value));
     if (lw_weights_config_number(weights, "leakyReluLeak", &value) ||
-        lw_weights_config_number(weights, "leak", &value)) {
-        snprintf(text, sizeof text, "%.9g", value);
-        LW_TRY(lw_args_set_text(args, "leak", text));
-    }
+        lw_weights_config_number(weights, "leak", &value))
+        LW_TRY(lw_args_set_float(args, "leak", value));
     if (!lw_is_set(args, "lod") &&
-        (lw_weights_number(weights, &value, "lod") || lw_weights_config_number(weights, "alpha", &value))) {
-        snprintf(text, sizeof text, "%.9g", value);
-        LW_TRY(lw_args_set_text(args, "lod", text));
-    }
+        (lw_weights_number(weights, &value, "lod") || lw_weights_config_number(weights, "alpha", &value)))
+        LW_TRY(lw_args_set_float(args, "lod", value));
     return LW_OK;
 }
 
@@ -158,15 +151,11 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
             "no progressive GAN: neither formatLayer (pytorch_GAN_zoo), layer0 and output0 (genforce, "
             "interfacegan), features.0 and output (GANLatentDiscovery) nor 4x4/Dense (TensorFlow)");
     LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
-    char widths[PGGAN_MAX_BLOCKS * 22 + 2] = "[";
-    for (int b = 0; b < f.blocks; b++)
-        snprintf(widths + strlen(widths), 24, "%lld%s", (long long)f.widths[b],
-                 b + 1 < f.blocks ? ", " : "]");
-    LW_TRY(lw_args_set_text(args, "widths", widths));
+    LW_TRY(lw_args_set_ints(args, "widths", f.widths, f.blocks));
     LW_TRY(lw_args_set_int(args, "channels", f.channels));
     LW_TRY(read_config(weights, args));
     if (f.fused_known)
-        LW_TRY(lw_args_set_text(args, "fused", f.fused ? "true" : "false"));
+        LW_TRY(lw_args_set_bool(args, "fused", f.fused));
     if (lw_int(args, "classes") >= f.in)
         return lw_fail(LW_INVALID, "classes is %lld, but the weights take %lld numbers, labels included",
                        (long long)lw_int(args, "classes"), (long long)f.in);

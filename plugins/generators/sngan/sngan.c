@@ -121,10 +121,7 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
                        "no SNGAN generator: neither model.0 and model.2.conv1 (GANLatentDiscovery), l1/W and "
                        "block2/c1/W (sngan_projection) nor l1.weight and block2.c1.weight (mimicry)");
     LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
-    char widths[(MAX_BLOCKS + 1) * 22 + 2] = "[";
-    for (int b = 0; b <= f.blocks; b++)
-        snprintf(widths + strlen(widths), 24, "%lld%s", (long long)f.widths[b], b < f.blocks ? ", " : "]");
-    LW_TRY(lw_args_set_text(args, "widths", widths));
+    LW_TRY(lw_args_set_ints(args, "widths", f.widths, f.blocks + 1));
     LW_TRY(lw_args_set_int(args, "z_dim", f.z_dim));
     LW_TRY(lw_args_set_int(args, "bottom", f.bottom));
     LW_TRY(lw_args_set_int(args, "channels", f.channels));

@@ -76,7 +76,7 @@ static lw_status find_mapping(const lw_weights *weights, const sg1_keys *keys, l
     LW_TRY(lw_args_set_int(args, "z_dim", labelled ? label.dim[1] : first.dim[1]));
     LW_TRY(lw_args_set_int(args, "w_dim", w_dim));
     LW_TRY(lw_args_set_int(args, "mapping_layers", layers));
-    LW_TRY(lw_args_set_text(args, "repeat_w", last.dim[0] == w_dim ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "repeat_w", last.dim[0] == w_dim));
     return layers > 1 ? lw_args_set_int(args, "mapping_width", first.dim[0]) : LW_OK;
 }
 
@@ -139,7 +139,7 @@ static lw_status find_sizes(const lw_weights *weights, const sg1_keys *keys, lw_
         !lw_weights_shape(weights, &shape, "%s", sg1_name(keys, SG1_STYLE_WEIGHT, 0, name)))
         return lw_fail(LW_SHAPE, "the weights lack layers, colours of the last block, or '%s'",
                        sg1_name(keys, SG1_STYLE_WEIGHT, 0, name));
-    LW_TRY(sg2_set_widths(args, widths, blocks));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, blocks));
     LW_TRY(lw_args_set_int(args, "channels", rgb.dim[0]));
     LW_TRY(find_fused(weights, keys, args, blocks));
     return find_mapping(weights, keys, args, shape.dim[1]);

@@ -3,8 +3,6 @@
 #include "layers.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 lw_value sg2_clamp(lw_graph *g, lw_value x, double clamp)
 {
@@ -73,18 +71,7 @@ lw_value sg2_draw(lw_graph *g, lw_value w, lw_value mean, double psi, int64_t cu
 
 lw_status sg2_found(lw_args *args, const char *key, double value)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", value);
-    return lw_is_given(args, key) ? LW_OK : lw_args_set_text(args, key, text);
-}
-
-lw_status sg2_set_widths(lw_args *args, const int64_t *widths, int count)
-{
-    char text[512] = "[";
-    for (int i = 0; i < count; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%lld", i ? ", " : "",
-                 (long long)widths[i]);
-    return lw_args_set_text(args, "widths", strcat(text, "]"));
+    return lw_is_given(args, key) ? LW_OK : lw_args_set_float(args, key, value);
 }
 
 int64_t sg2_layer_count(const lw_args *args)

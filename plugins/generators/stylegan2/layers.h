@@ -40,13 +40,11 @@ lw_value sg2_draw(lw_graph *g, lw_value w, lw_value mean, double psi, int64_t cu
 
 /* A number that detect found, for a parameter that the user did not give. */
 lw_status sg2_found(lw_args *args, const char *key, double value);
-/* The list of widths as a parameter's text. */
-lw_status sg2_set_widths(lw_args *args, const int64_t *widths, int count);
 
 /* Layers that take a w: two for each of args "widths". */
 int64_t sg2_layer_count(const lw_args *args);
-/* The named sizes of a generator. Where every layer has its own w (args "repeat_w" false), all of them together
- * are one w, and w+ has one entry. */
+/* The named sizes of a generator. Where every layer has its own w (args "repeat_w" false), all of them
+ * together are one w, and w+ has one entry. */
 void sg2_dims(const lw_args *args, lw_dims *dims);
 
 #endif

@@ -84,7 +84,7 @@ static lw_status find_mapping(const lw_weights *weights, const sg2_keys *keys, l
     LW_TRY(lw_args_set_int(args, "z_dim", z_dim));
     LW_TRY(lw_args_set_int(args, "w_dim", w_dim));
     LW_TRY(lw_args_set_int(args, "mapping_layers", layers));
-    LW_TRY(lw_args_set_text(args, "repeat_w", last.dim[0] == w_dim ? "true" : "false"));
+    LW_TRY(lw_args_set_bool(args, "repeat_w", last.dim[0] == w_dim));
     return layers > 1 ? lw_args_set_int(args, "mapping_width", first.dim[0]) : LW_OK;
 }
 
@@ -121,7 +121,7 @@ static lw_status find_sizes(const lw_weights *weights, const sg2_keys *keys, lw_
                        keys->weight, sg2_layer_name(keys, 0, name), keys->style_weight);
     bool skip = lw_weights_shape(weights, NULL, "%s%s", sg2_rgb_name(keys, 0, name), keys->weight);
     bool resnet = lw_weights_shape(weights, NULL, "%s.weight", sg2_skip_name(1, name));
-    LW_TRY(sg2_set_widths(args, widths, blocks));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, blocks));
     LW_TRY(lw_args_set_int(args, "channels", sg2_outputs(keys, rgb)));
     LW_TRY(lw_args_set_text(args, "architecture", resnet ? "resnet" : skip ? "skip" : "orig"));
     return find_mapping(weights, keys, args, shape.dim[1]);

@@ -5,7 +5,6 @@
 #include <latentwalk/latentwalk.h>
 
 #include <math.h>
-#include <stdio.h>
 
 static const lw_param params[] = {
     {"widths", LW_PARAM_INTS, "channels", "[32, 64, 128, 256]", 1, 4096, NULL,
@@ -20,8 +19,7 @@ static const lw_param params[] = {
 static lw_status detect(const lw_weights *weights, lw_args *args)
 {
     lw_shape shape, head;
-    char widths[256];
-    size_t used = 0;
+    int64_t widths[16];
     int count = 0;
     for (; count < 16 && lw_weights_shape(weights, &shape, "conv.%d.weight", count); count++) {
         if (shape.rank != 4)
@@ -29,13 +27,11 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
                            shape.rank);
         if (count == 0)
             LW_TRY(lw_args_set_int(args, "channels", shape.dim[1]));
-        used += (size_t)snprintf(widths + used, sizeof widths - used, "%c%lld", count ? ',' : '[',
-                                 (long long)shape.dim[0]);
+        widths[count] = shape.dim[0];
     }
     if (count == 0 || !lw_weights_shape(weights, &head, "head.weight") || head.rank != 2)
         return lw_fail(LW_UNSUPPORTED, "no cnn: conv.0.weight and head.weight are needed");
-    snprintf(widths + used, sizeof widths - used, "]");
-    LW_TRY(lw_args_set_text(args, "widths", widths));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, count));
     return lw_args_set_int(args, "outputs", head.dim[0]);
 }
 

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static const lw_param params[] = {
     {"labels", LW_PARAM_STRINGS,
@@ -30,9 +29,7 @@ static int count_blocks(const lw_weights *weights, int stage)
     return count;
 }
 
-/* Widths and numbers of blocks as texts, "[32,64]". Only the first stage may have none: its width is the
- * stem's.
- */
+/* Only the first stage may have no blocks: its width is the stem's. */
 static lw_status detect(const lw_weights *weights, lw_args *args)
 {
     lw_shape stem, shape, head;
@@ -44,17 +41,15 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     if (head.dim[0] != lw_list_count(args, "labels"))
         return lw_fail(LW_INVALID, "these weights have %lld outputs; `labels` must name each of them, not %d",
                        (long long)head.dim[0], lw_list_count(args, "labels"));
-    char widths[256], blocks[256];
-    size_t w = (size_t)snprintf(widths, sizeof widths, "[%lld", (long long)stem.dim[0]);
-    size_t b = (size_t)snprintf(blocks, sizeof blocks, "[%d", count_blocks(weights, 0));
-    for (int i = 1, count; i < 16 && (count = count_blocks(weights, i)) > 0; i++) {
-        lw_weights_shape(weights, &shape, "layer%d.0.conv1.weight", i + 1);
-        w += (size_t)snprintf(widths + w, sizeof widths - w, ", %lld", (long long)shape.dim[0]);
-        b += (size_t)snprintf(blocks + b, sizeof blocks - b, ", %d", count);
+    int64_t widths[16] = {stem.dim[0]}, blocks[16] = {count_blocks(weights, 0)};
+    int stages = 1;
+    for (; stages < 16 && (blocks[stages] = count_blocks(weights, stages)) > 0; stages++) {
+        lw_weights_shape(weights, &shape, "layer%d.0.conv1.weight", stages + 1);
+        widths[stages] = shape.dim[0];
     }
     LW_TRY(lw_args_set_int(args, "channels", stem.dim[1]));
-    LW_TRY(lw_args_set_text(args, "widths", strcat(widths, "]")));
-    return lw_args_set_text(args, "blocks", strcat(blocks, "]"));
+    LW_TRY(lw_args_set_ints(args, "widths", widths, stages));
+    return lw_args_set_ints(args, "blocks", blocks, stages);
 }
 
 static void dims(const lw_args *args, lw_dims *dims)

@@ -120,7 +120,10 @@ LW_API bool lw_is_set(const lw_args *args, const char *key);   /* has a value */
 LW_API bool lw_is_given(const lw_args *args, const char *key); /* by the user, not by default */
 /* For `detect`: fills in what the weights tell. What the user gave otherwise is an error that names both. */
 LW_API lw_status lw_args_set_int(lw_args *args, const char *key, int64_t value);
+LW_API lw_status lw_args_set_float(lw_args *args, const char *key, double value);
+LW_API lw_status lw_args_set_bool(lw_args *args, const char *key, bool value);
 LW_API lw_status lw_args_set_text(lw_args *args, const char *key, const char *value);
+LW_API lw_status lw_args_set_ints(lw_args *args, const char *key, const int64_t *values, int count);
 
 /* --- graph plugins -------------------------------------------------------------------------- */
 /* Weights as `detect` sees them: a store seen through one of the plugin's `prefixes`. */

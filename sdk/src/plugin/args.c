@@ -245,20 +245,23 @@ lw_status lwi_args_set_list(lw_args *args, const char *key, const char *const *t
     return LW_OK;
 }
 
-/* What the weights say; the user may have said the same, but nothing else. */
-static lw_status set_detected(lw_args *args, const char *key, const char *text)
+/* Numbers as numbers: [1,1] is [1, 1]. */
+static bool same(const value *v, const lwi_item *items, int count)
 {
-    const lw_param *param;
-    value *v = find(args, key, &param);
-    if (!v)
-        return lw_error_status();
-    if (!v->given)
-        return lwi_args_set_text(args, key, text, false);
+    bool all = v->count == count;
+    for (int i = 0; all && i < count; i++) {
+        const lwi_item *a = &v->items[i], *b = &items[i];
+        all = a->integer == b->integer && a->number == b->number && !a->text == !b->text &&
+              (!a->text || strcmp(a->text, b->text) == 0);
+    }
+    return all;
+}
+
+static lw_status contradicted(const lw_args *args, const char *key, const char *text)
+{
     char *given = lwi_args_text(args, key);
-    if (!given)
-        return LW_MEMORY;
-    lw_status status = LW_OK;
-    if (strcmp(given, text) != 0)
+    lw_status status = LW_MEMORY;
+    if (given)
         status = lw_fail(LW_INVALID,
                          "parameter '%s' is given as %s, but the weights have %s; leave it out, or use "
                          "other weights",
@@ -267,17 +270,59 @@ static lw_status set_detected(lw_args *args, const char *key, const char *text)
     return status;
 }
 
-lw_status lw_args_set_int(lw_args *args, const char *key, int64_t number)
+/* The user may have said the same, but nothing else. */
+lw_status lw_args_set_text(lw_args *args, const char *key, const char *text)
 {
-    char *text = lw_format("%lld", (long long)number);
-    lw_status status = text ? set_detected(args, key, text) : LW_MEMORY;
+    const lw_param *param;
+    lwi_item *items = NULL;
+    int count = 0;
+    value *v = find(args, key, &param);
+    if (!v)
+        return lw_error_status();
+    if (!v->given)
+        return lwi_args_set_text(args, key, text, false);
+    if (*text || v->set) /* "" is no value */
+        LW_TRY(lwi_param_parse(param, text, &items, &count));
+    lw_status status = same(v, items, count) ? LW_OK : contradicted(args, key, text);
+    if (items)
+        lwi_items_free(items, count);
+    return status;
+}
+
+static lw_status set_items(lw_args *args, const char *key, lw_param_type type, const lwi_item *items,
+                           int count)
+{
+    char *text = lwi_items_text(&(lw_param){.type = type}, items, count);
+    lw_status status = text ? lw_args_set_text(args, key, text) : LW_MEMORY;
     lw_free(text);
     return status;
 }
 
-lw_status lw_args_set_text(lw_args *args, const char *key, const char *text)
+lw_status lw_args_set_int(lw_args *args, const char *key, int64_t number)
 {
-    return set_detected(args, key, text);
+    return set_items(args, key, LW_PARAM_INT, &(lwi_item){.integer = number}, 1);
+}
+
+lw_status lw_args_set_float(lw_args *args, const char *key, double number)
+{
+    return set_items(args, key, LW_PARAM_FLOAT, &(lwi_item){.number = number}, 1);
+}
+
+lw_status lw_args_set_bool(lw_args *args, const char *key, bool truth)
+{
+    return set_items(args, key, LW_PARAM_BOOL, &(lwi_item){.integer = truth}, 1);
+}
+
+lw_status lw_args_set_ints(lw_args *args, const char *key, const int64_t *numbers, int count)
+{
+    lwi_item *items = lw_alloc((size_t)count + 1, sizeof *items);
+    if (!items)
+        return LW_MEMORY;
+    for (int i = 0; i < count; i++)
+        items[i].integer = numbers[i];
+    lw_status status = set_items(args, key, LW_PARAM_INTS, items, count);
+    lw_free(items);
+    return status;
 }
 
 lw_status lwi_args_complete(const lw_args *args)

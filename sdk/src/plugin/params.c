@@ -275,10 +275,12 @@ lw_status lwi_param_check(const lw_param *param, const char *text)
 
 /* --- value to text -------------------------------------------------------------------------- */
 
-/* The shortest decimal that reads back as the same double. */
+/* The shortest decimal that reads back as the same double; whole numbers as integers are written. */
 static char *number_text(double value)
 {
     char text[40];
+    if (value == trunc(value) && fabs(value) < 1e15)
+        return lw_format("%.0f", value);
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
