@@ -1,4 +1,4 @@
-/* machine.h — the state of reading one pickle, shared by its opcodes (pickle.c) and its globals (globals.c).
+/* machine.h — the state of reading one pickle, shared by its opcodes (pickle.c) and what they call.
  */
 #ifndef LWI_MACHINE_H
 #define LWI_MACHINE_H
@@ -16,7 +16,7 @@ typedef struct lwi_machine {
     size_t *marks;
     size_t mark_count, mark_room;
     lwi_pvalue **memo;
-    size_t memo_room;
+    size_t memo_room, memoized; /* by MEMOIZE */
 } lwi_machine;
 
 /* Sets the error "'FILE': OPCODE at byte N …"; returns NULL. */
@@ -39,6 +39,12 @@ lw_status lwi_machine_push_long(lwi_machine *m, size_t size);
 lw_status lwi_machine_push_binfloat(lwi_machine *m);
 lw_status lwi_machine_push_number_line(lwi_machine *m, uint8_t op);
 lw_status lwi_machine_push_escaped(lwi_machine *m, bool quoted);
+
+/* PUT and GET, whose place is a number of so many bytes, 0: a line; and MEMOIZE (memo.c). `value` may be
+ * NULL, with its error set. */
+lw_status lwi_machine_put(lwi_machine *m, size_t size, lwi_pvalue *value);
+lw_status lwi_machine_get(lwi_machine *m, size_t size);
+lw_status lwi_machine_memoize(lwi_machine *m, lwi_pvalue *value);
 
 /* GLOBAL: the value for module.name, both straight from the file. */
 lwi_pvalue *lwi_machine_global(lwi_machine *m, const char *module, size_t module_length, const char *name,

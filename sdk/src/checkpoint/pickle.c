@@ -18,8 +18,9 @@ enum { MOST_OPERATIONS = 1 << 23 };
     X(STOP, '.')                                                                                             \
     X(POP, '0')                                                                                              \
     X(POP_MARK, '1')                                                                                         \
-    X(DUP, '2') X(FLOAT, 'F') X(INT, 'I') X(BININT, 'J') X(BININT1, 'K') X(LONG, 'L') X(BININT2, 'M')        \
-        X(NONE, 'N') X(PERSID, 'P') X(BINPERSID, 'Q') X(REDUCE, 'R') X(STRING, 'S') X(BINSTRING, 'T')        \
+    X(DUP, '2')                                                                                              \
+    X(FLOAT, 'F') X(INT, 'I') X(BININT, 'J') X(BININT1, 'K') X(LONG, 'L') X(BININT2, 'M') X(NONE, 'N')       \
+        X(PERSID, 'P') X(BINPERSID, 'Q') X(REDUCE, 'R') X(STRING, 'S') X(BINSTRING, 'T')                     \
             X(SHORT_BINSTRING, 'U') X(UNICODE, 'V') X(BINUNICODE, 'X') X(APPEND, 'a') X(BUILD, 'b')          \
                 X(GLOBAL, 'c') X(DICT, 'd') X(EMPTY_DICT, '}') X(APPENDS, 'e') X(GET, 'g') X(BINGET, 'h')    \
                     X(INST, 'i') X(LONG_BINGET, 'j') X(LIST, 'l') X(EMPTY_LIST, ']') X(OBJ, 'o') X(PUT, 'p') \
@@ -225,62 +226,6 @@ static lw_status add_last(lwi_machine *m, lwi_pkind kind, size_t count)
     return add_items(m, kind, m->count - count);
 }
 
-/* --- the memo ------------------------------------------------------------------------------------------- */
-
-/* Writers number from 0, once per operation: an index beyond the operations done is no writer's. */
-static lw_status put(lwi_machine *m, uint64_t index)
-{
-    lwi_pvalue *value = top(m);
-    if (!value)
-        return LW_FORMAT;
-    if (index > m->pickle->operations)
-        return refuse(m, "names a place in the memo that no writer would have reached");
-    if (index >= m->memo_room) {
-        size_t room = index < 128 ? 256 : (size_t)index * 2;
-        lwi_pvalue **memo = lw_resize(m->memo, room, sizeof *memo);
-        if (!memo)
-            return LW_MEMORY;
-        memset(memo + m->memo_room, 0, (room - m->memo_room) * sizeof *memo);
-        m->memo = memo;
-        m->memo_room = room;
-    }
-    m->memo[index] = value;
-    return LW_OK;
-}
-
-static lw_status memoize(lwi_machine *m, size_t *next)
-{
-    return put(m, (*next)++);
-}
-
-static lw_status get(lwi_machine *m, uint64_t index)
-{
-    if (index >= m->memo_room || !m->memo[index])
-        return refuse(m, "asks for a place in the memo that was never filled");
-    return lwi_machine_push(m, m->memo[index]);
-}
-
-static lw_status memo_number(lwi_machine *m, size_t size, lw_status (*use)(lwi_machine *, uint64_t))
-{
-    uint64_t index;
-    return lwi_machine_take_number(m, size, &index) ? use(m, index) : LW_FORMAT;
-}
-
-static lw_status memo_line(lwi_machine *m, lw_status (*use)(lwi_machine *, uint64_t))
-{
-    size_t length = 0;
-    const char *line = lwi_machine_take_line(m, &length);
-    if (!line)
-        return LW_FORMAT;
-    uint64_t index = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (line[i] < '0' || line[i] > '9' || length > 15)
-            return refuse(m, "has something else than a place in the memo");
-        index = index * 10 + (uint64_t)(line[i] - '0');
-    }
-    return use(m, index);
-}
-
 /* --- globals and objects -------------------------------------------------------------------------------- */
 
 static lwi_pvalue *global_lines(lwi_machine *m)
@@ -402,8 +347,7 @@ static lw_status push_fixed(lwi_machine *m, size_t size)
     return lwi_machine_push_int(m, size == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
 }
 
-/* One opcode; *next is MEMOIZE's next place. */
-static lw_status step(lwi_machine *m, uint8_t op, size_t *next)
+static lw_status step(lwi_machine *m, uint8_t op)
 {
     switch (op) {
     case OP_PROTO: return protocol(m);
@@ -451,13 +395,13 @@ static lw_status step(lwi_machine *m, uint8_t op, size_t *next)
     case OP_SETITEM: return add_last(m, LWI_P_DICT, 2);
     case OP_SETITEMS: return add_marked(m, LWI_P_DICT);
     case OP_ADDITEMS: return add_marked(m, LWI_P_SET);
-    case OP_PUT: return memo_line(m, put);
-    case OP_BINPUT: return memo_number(m, 1, put);
-    case OP_LONG_BINPUT: return memo_number(m, 4, put);
-    case OP_MEMOIZE: return memoize(m, next);
-    case OP_GET: return memo_line(m, get);
-    case OP_BINGET: return memo_number(m, 1, get);
-    case OP_LONG_BINGET: return memo_number(m, 4, get);
+    case OP_PUT: return lwi_machine_put(m, 0, top(m));
+    case OP_BINPUT: return lwi_machine_put(m, 1, top(m));
+    case OP_LONG_BINPUT: return lwi_machine_put(m, 4, top(m));
+    case OP_MEMOIZE: return lwi_machine_memoize(m, top(m));
+    case OP_GET: return lwi_machine_get(m, 0);
+    case OP_BINGET: return lwi_machine_get(m, 1);
+    case OP_LONG_BINGET: return lwi_machine_get(m, 4);
     case OP_GLOBAL: return lwi_machine_push(m, global_lines(m));
     case OP_STACK_GLOBAL: return stack_global(m);
     case OP_INST: return old_object(m, true);
@@ -480,7 +424,6 @@ static lw_status step(lwi_machine *m, uint8_t op, size_t *next)
 
 static lwi_pvalue *run(lwi_machine *m)
 {
-    size_t next = 0;
     char unknown[16];
     while (m->at < m->size) {
         m->op_at = m->at;
@@ -496,7 +439,7 @@ static lwi_pvalue *run(lwi_machine *m)
                 return lwi_machine_refuse(m, "finds %zu values on the stack instead of one", m->count);
             return m->stack[0];
         }
-        if (step(m, op, &next) != LW_OK)
+        if (step(m, op) != LW_OK)
             return NULL;
     }
     lw_fail(LW_FORMAT, "'%s' is cut short: its pickle has no STOP before byte %zu", m->pickle->name,
