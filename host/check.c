@@ -4,6 +4,7 @@
 #include "model/model.h"
 #include "pipeline.h"
 #include "plugin/args.h"
+#include "step/runtime.h"
 
 static const char *const step_kinds[] = {"method", "metric", "source", "sink", NULL};
 
@@ -238,6 +239,50 @@ static bool resolve_outputs(lwh_pipeline *p, lwh_step *step, lwi_bindings *bindi
     return step->outputs != NULL;
 }
 
+/* --- what the plugin itself says ---------------------------------------------------------------- */
+static bool never(void *user)
+{
+    (void)user;
+    return false;
+}
+
+static lw_model *on_model(void *user, const char *name)
+{
+    lwh_model *model = lwh_find_model(user, name);
+    return model ? model->model : NULL;
+}
+
+/* The step with its inputs, but no data. */
+static lw_status check_by_plugin(lwh_pipeline *p, const lwh_step *step, lwi_bindings *bindings)
+{
+    int count = 0, all = 0;
+    for (int i = 0; i < step->input_count; i++)
+        all += step->inputs[i].count;
+    lwi_step_input *inputs = lw_alloc((size_t)all + 1, sizeof *inputs);
+    if (!inputs)
+        return LW_MEMORY;
+    for (int i = 0; i < step->input_count; i++)
+        for (int k = 0; k < step->inputs[i].count; k++)
+            inputs[count++] = (lwi_step_input){.port = step->inputs[i].port};
+    lw_step *whole = lwi_step_create(&(lwi_step_setup){.id = step->id,
+                                                       .uses = step->uses,
+                                                       .plugin = step->plugin,
+                                                       .args = step->args,
+                                                       .seed = p->seed,
+                                                       .inputs = inputs,
+                                                       .input_count = count,
+                                                       .bindings = bindings,
+                                                       .folder = "",
+                                                       .run_folder = "",
+                                                       .dry = true,
+                                                       .hooks = {p, never, .model = on_model}},
+                                     false);
+    lw_status status = whole ? lwi_step_check(whole) : lw_error_status();
+    lwi_step_destroy(whole);
+    lw_free(inputs);
+    return status;
+}
+
 static void check_step(lwh_pipeline *p, lwh_step *step)
 {
     if (!step->uses)
@@ -264,6 +309,10 @@ static void check_step(lwh_pipeline *p, lwh_step *step)
     lwi_bindings_init(&bindings, step->id, step->args, model ? lwi_model_dims(model->model) : NULL,
                       model ? model->name : NULL);
     step->broken = !check_inputs(p, step, &bindings) || !resolve_outputs(p, step, &bindings);
+    if (!step->broken && check_by_plugin(p, step, &bindings) != LW_OK) {
+        lwh_report(p->diagnostics, place, NULL, "step '%s' (%s): %s", step->id, step->uses, lw_error_text());
+        step->broken = true;
+    }
 }
 
 lw_status lwh_check(lwh_pipeline *p)

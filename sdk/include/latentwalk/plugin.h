@@ -206,6 +206,10 @@ typedef struct lw_runner {
     uint32_t size;
     /* Reads inputs, computes, sets outputs (step.h). Returns promptly once lw_next says false. */
     lw_status (*run)(struct lw_step *step);
+    /* What the tables cannot say: parameters that do not go together, what only some settings need, a graph that cannot
+     * be built. Called by `latentwalk check`, before anything runs: connected inputs have no data yet (they count, and are
+     * NULL), and nothing may be compiled or told. NULL where there is nothing more to check. */
+    lw_status (*check)(struct lw_step *step);
 } lw_runner;
 
 /* --- the descriptor ------------------------------------------------------------------------- */

@@ -148,10 +148,10 @@ static lw_status check_functions(const lw_plugin *plugin)
         [LW_KIND_DISCRIMINATOR] = sizeof(lw_network),
         [LW_KIND_NETWORK] = sizeof(lw_network),
         [LW_KIND_LOSS] = sizeof(lw_loss),
-        [LW_KIND_METHOD] = sizeof(lw_runner),
-        [LW_KIND_METRIC] = sizeof(lw_runner),
-        [LW_KIND_SOURCE] = sizeof(lw_runner),
-        [LW_KIND_SINK] = sizeof(lw_runner),
+        [LW_KIND_METHOD] = offsetof(lw_runner, check),
+        [LW_KIND_METRIC] = offsetof(lw_runner, check),
+        [LW_KIND_SOURCE] = offsetof(lw_runner, check),
+        [LW_KIND_SINK] = offsetof(lw_runner, check),
     };
     uint32_t kind = plugin->prefix.kind, size;
     if (!plugin->functions)

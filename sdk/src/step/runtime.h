@@ -100,6 +100,8 @@ lw_step *lwi_step_create(const lwi_step_setup *setup, bool resume);
 void lwi_step_destroy(lw_step *step);
 /* Runs the plugin, then checks that every output is there. */
 lw_status lwi_step_run(lw_step *step);
+/* What the plugin itself has to say before anything runs; the inputs need no tensors. */
+lw_status lwi_step_check(lw_step *step);
 /* {"id", "uses", "series", "table", "notes", "files"}: a new reference, or NULL without memory. */
 json_t *lwi_step_describe(const lw_step *step);
 /* A seed of its own for everything that has a name: steps and models do not share their numbers. */

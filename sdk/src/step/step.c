@@ -97,6 +97,16 @@ lw_status lwi_step_run(lw_step *step)
     return LW_OK;
 }
 
+lw_status lwi_step_check(lw_step *step)
+{
+    const lw_runner *runner = step->setup.plugin->functions;
+    lw_error_clear();
+    bool checks = runner->size > offsetof(lw_runner, check) && runner->check;
+    lw_status status = checks ? runner->check(step) : LW_OK;
+    return status != LW_OK && lw_error_status() == LW_OK ? lw_fail(status, "%s", lw_status_text(status))
+                                                         : status;
+}
+
 lw_status lwi_step_fail(lw_step *step)
 {
     lw_status status = lw_error_status() == LW_OK ? LW_INTERNAL : lw_error_status();
