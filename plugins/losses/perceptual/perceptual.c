@@ -94,8 +94,8 @@ static lw_value build(lw_graph *g, const lw_args *args, const lw_loss_inputs *in
     int taps = lw_list_count(args, "taps"), weights = lw_list_count(args, "weights");
     if (taps == 0 || (weights && weights != taps))
         return lw_graph_fail(g, LW_INVALID,
-                             taps ? "loss/perceptual: there are %d `taps` and %d `weights`; give one for each"
-                                  : "loss/perceptual: `taps` is empty; name at least one",
+                             taps ? "there are %d `taps` and %d `weights`; give one for each"
+                                  : "`taps` is empty; name at least one",
                              taps, weights);
     viewer v = find_viewer(args, inputs);
     lw_value *seen = lw_alloc(2 * (size_t)taps, sizeof *seen), distance = {0};

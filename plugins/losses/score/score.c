@@ -23,13 +23,13 @@ static lw_value pick(lw_graph *g, const lw_args *args, const lw_model *network, 
 {
     int64_t k = lw_model_find_output(network, lw_text(args, "output"), lw_dim(g, scores, 1));
     if (k < 0)
-        return lw_graph_fail(g, LW_INVALID, "loss/score: output: %s", lw_error_text());
+        return lw_graph_fail(g, LW_INVALID, "output: %s", lw_error_text());
     lw_value score = lw_slice(g, scores, 1, k, 1, 1);
     lw_label label;
     if (strcmp(lw_text(args, "of"), "logit") == 0 || lw_model_label_count(network) == 0)
         return score;
     if (lw_model_label(network, (int)k, &label) != LW_OK)
-        return lw_graph_fail(g, LW_INVALID, "loss/score: %s", lw_error_text());
+        return lw_graph_fail(g, LW_INVALID, "%s", lw_error_text());
     return lw_affine(g, score, label.high - label.low, label.low);
 }
 
