@@ -1,17 +1,18 @@
 /* load.c — opening a plugin's library: in a child process first, then here. */
+#include "base/clock.h"
 #include "plugin/prefix.h"
 #include "plugin/registry.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How the child says that it got through; an exit() in a constructor is unlikely to pick the same. */
@@ -67,12 +68,10 @@ static void probe_child(const char *path)
 static bool ended_in_time(int fd)
 {
     struct pollfd end = {.fd = fd, .events = POLLIN};
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    const double until = lwi_clock() + PROBE_SECONDS;
     for (;;) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        int left = PROBE_SECONDS * 1000 - (int)((now.tv_sec - start.tv_sec) * 1000);
-        int ready = left > 0 ? poll(&end, 1, left) : 0;
+        const double left = until - lwi_clock();
+        int ready = left > 0 ? poll(&end, 1, (int)ceil(left * 1000)) : 0;
         if (ready > 0)
             return true;
         if (ready == 0 || errno != EINTR)
