@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/folder.h"
 #include "checkpoint/checkpoint.h"
 #include "common.h"
 #include "generate.h"
@@ -132,14 +132,6 @@ static lw_status open_network(lwh_generation *g, lwi_registry *registry)
     return status == LW_OK ? LW_OK : lw_wrap("'%s' cannot be used", g->options->network);
 }
 
-static lw_status make_folder(const char *path)
-{
-    struct stat info;
-    if ((stat(path, &info) == 0 && S_ISDIR(info.st_mode)) || mkdir(path, 0777) == 0)
-        return LW_OK;
-    return lw_fail(LW_IO, "cannot make the folder '%s': %s", path, strerror(errno));
-}
-
 /* --- the command ------------------------------------------------------------------------------ */
 
 static lw_status understand(lwh_generation *g)
@@ -165,7 +157,7 @@ static lw_status generate(lwh_generation *g, lwi_registry *registry)
     g->device = lwh_open_device(g->options);
     if (!g->device)
         return lw_error_status();
-    LW_TRY(make_folder(g->outdir));
+    LW_TRY(lwi_make_folder(g->outdir));
     if (!g->options->profile)
         return make(g);
     LW_TRY(lwi_profile_start(g->device));

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "common.h"
 #include "plugin/args.h"
 
@@ -22,29 +23,6 @@ const char *lwh_now(char *buffer)
 }
 
 /* --- folders -------------------------------------------------------------------------------------- */
-lw_status lwh_make_folder(const char *path)
-{
-    struct stat info;
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)))
-        return LW_OK;
-    return lw_fail(LW_IO, "cannot make the folder '%s': %s", path, strerror(errno));
-}
-
-static lw_status make_parents(const char *path)
-{
-    char *copy = lw_strdup(path);
-    if (!copy)
-        return LW_MEMORY;
-    lw_status status = LW_OK;
-    for (char *slash = strchr(copy + 1, '/'); slash && status == LW_OK; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        status = lwh_make_folder(copy);
-        *slash = '/';
-    }
-    lw_free(copy);
-    return status == LW_OK ? lwh_make_folder(path) : status;
-}
-
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)info;
@@ -89,7 +67,7 @@ static char *make_dated(const char *file)
     strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &parts);
     char *name = lwh_pipeline_name(file);
     char *path = NULL;
-    if (name && lwh_make_folder("runs") == LW_OK)
+    if (name && lwi_make_folder("runs") == LW_OK)
         for (int n = 1; n < 1000; n++) {
             path = n == 1 ? lw_format("runs/%s-%s", name, stamp) : lw_format("runs/%s-%s-%d", name, stamp, n);
             if (!path || mkdir(path, 0777) == 0)
@@ -119,7 +97,7 @@ char *lwh_folder_create(const char *pipeline_file, const char *out)
     while (length > 1 && out[length - 1] == '/')
         length--;
     char *path = lw_format("%.*s", (int)length, out);
-    if (path && make_parents(path) == LW_OK)
+    if (path && lwi_make_folders_above(path) == LW_OK && lwi_make_folder(path) == LW_OK)
         return path;
     lw_free(path);
     return NULL;

@@ -14,7 +14,6 @@ char *lwh_folder_create(const char *pipeline_file, const char *out);
 /* "quickstart" of "pipelines/quickstart.yaml"; released with lw_free. */
 char *lwh_pipeline_name(const char *file);
 
-lw_status lwh_make_folder(const char *path); /* an existing one is fine */
 lw_status lwh_remove_tree(const char *path);
 
 /* "2025-01-31T12:00:00Z" */

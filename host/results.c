@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "folder.h"
 #include "model/model.h"
 #include "run.h"
@@ -45,7 +46,7 @@ lw_status lwh_save_outputs(lwh_run *run, int index)
     if (step->plugin->output_count == 0)
         return LW_OK;
     char *folder = lw_format("%s/steps/%s/outputs", run->folder, step->id);
-    lw_status status = folder ? lwh_make_folder(folder) : LW_MEMORY;
+    lw_status status = folder ? lwi_make_folder(folder) : LW_MEMORY;
     lw_free(folder);
     for (uint32_t i = 0; status == LW_OK && i < step->plugin->output_count; i++)
         status = save_output(run, index, i);
@@ -111,7 +112,7 @@ static const char *const part_prefix[] = {"G.", "D.", "N."};
 lw_status lwh_save_model(lwh_run *run, const lwh_step *step, const lwh_model *model)
 {
     char *folder = lw_format("%s/steps/%s/models", run->folder, step->id);
-    lw_status status = folder ? lwh_make_folder(folder) : LW_MEMORY;
+    lw_status status = folder ? lwi_make_folder(folder) : LW_MEMORY;
     char *path = status == LW_OK ? lw_format("%s/%s.safetensors", folder, model->name) : NULL;
     status = path ? lw_model_save(model->model, path, LW_STORE_F32) : lw_error_status();
     lw_free(folder);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "folder.h"
 #include "model/model.h"
 #include "profile.h"
@@ -307,7 +308,7 @@ static lw_status run_step(lwh_run *run, int index)
     lwi_step_input *inputs = lw_alloc((size_t)most, sizeof(*inputs));
     lwi_bindings bindings;
     bool done = false;
-    lw_status status = folder && inputs ? lwh_make_folder(folder) : LW_MEMORY;
+    lw_status status = folder && inputs ? lwi_make_folder(folder) : LW_MEMORY;
     if (status == LW_OK)
         status = make_result(&run->results[index], step);
     if (status == LW_OK)
@@ -354,7 +355,7 @@ static lw_status run_steps(lwh_run *run)
 {
     const lwh_pipeline *p = run->pipeline;
     char *folder = lw_format("%s/steps", run->folder);
-    lw_status status = folder ? lwh_make_folder(folder) : LW_MEMORY;
+    lw_status status = folder ? lwi_make_folder(folder) : LW_MEMORY;
     lw_free(folder);
     run->results = status == LW_OK ? lw_alloc((size_t)p->step_count + 1, sizeof(*run->results)) : NULL;
     if (!run->results)

@@ -7,6 +7,7 @@
 #include "runtime/cache.h"
 #include "runtime/clblast.h"
 #include "base/clock.h"
+#include "base/folder.h"
 
 #include "latentwalk/image.h"
 #include "runtime/device.h"
@@ -233,11 +234,11 @@ lw_status lwi_clblast_save(lw_device *device, const lwi_clblast_tuning *tuning)
     char *path = cache_path(device);
     char *text =
         lw_format("%d %d %d %d\n", FILE_VERSION, tuning->setting[0], tuning->setting[1], tuning->setting[2]);
-    if (path)
-        lwi_cache_make_folders(path);
     lw_status status =
-        path && text ? lw_file_write(path, text, strlen(text))
+        path && text ? lwi_make_folders_above(path)
                      : lw_fail(LW_IO, "there is no cache folder: neither XDG_CACHE_HOME nor HOME is set");
+    if (status == LW_OK)
+        status = lw_file_write(path, text, strlen(text));
     lw_free(path);
     lw_free(text);
     return status;

@@ -3,7 +3,7 @@
 #include "runtime/tuning.h"
 
 #include "base/clock.h"
-#include "base/file_internal.h"
+#include "base/folder.h"
 #include "latentwalk/image.h"
 #include "runtime/cache.h"
 #include "runtime/program.h"
@@ -122,8 +122,7 @@ void lwi_tuning_close(lwi_tuning *t)
         if (now)
             json_object_update_missing(t->known, now);
         json_decref(now);
-        lwi_cache_make_folders(t->cache);
-        if (save(&t->device->info, t->known, t->cache) != LW_OK)
+        if (lwi_make_folders_above(t->cache) != LW_OK || save(&t->device->info, t->known, t->cache) != LW_OK)
             lw_error_clear(); /* a cache only saves time */
     }
     json_decref(t->known);

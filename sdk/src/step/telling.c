@@ -1,13 +1,12 @@
 /* telling.c — curves, tables, notes, files and the history of a running step. */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/folder.h"
 #include "runtime.h"
 
 /* --- curves ----------------------------------------------------------------------------------- */
@@ -108,21 +107,6 @@ void lw_step_note(lw_step *step, const char *format, ...)
 }
 
 /* --- files ------------------------------------------------------------------------------------- */
-/* Makes the folders that `path` needs, from the character `from` on. */
-static lw_status make_folders(char *path, size_t from)
-{
-    for (char *slash = strchr(path + from, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        int failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-        if (failed)
-            lw_fail(LW_IO, "cannot make the folder '%s': %s", path, strerror(errno));
-        *slash = '/';
-        if (failed)
-            return LW_IO;
-    }
-    return LW_OK;
-}
-
 /* Files stay inside the run folder, whatever a plugin makes of its parameters. */
 static bool leaves_folder(const char *file)
 {
@@ -144,7 +128,7 @@ static char *path_in(lw_step *step, const char *folder, const char *file, const 
     }
     char *path = lw_format("%s/%s", folder, file);
     char *listed = path ? lw_format("%s%s", listed_under, file) : NULL;
-    if (!listed || make_folders(path, strlen(step->setup.run_folder) + 1) != LW_OK) {
+    if (!listed || lwi_make_folders_above(path) != LW_OK) {
         lw_free(path);
         lw_free(listed);
         return NULL;
