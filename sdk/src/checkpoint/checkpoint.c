@@ -6,7 +6,6 @@
 
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
-#include "tensor/store_internal.h"
 
 /* Elements of all tensors together, per byte of the file: they may share storages, but not without end. */
 enum { MOST_SHARING = 4, LONGEST_NAME = 1100 };
@@ -225,31 +224,36 @@ static lw_status open_zip(lwi_checkpoint *file)
                    file->name);
 }
 
-/* The store has floats; the types are in the header that was just found well-formed. */
+/* Its elements where they lie in the file. */
+static lw_status add_contiguous(void *user, const char *name, lwi_element element, lw_shape shape,
+                                const uint8_t *data)
+{
+    lwi_checkpoint *file = user;
+    lwi_pstorage *storage = lwi_pickle_alloc(&file->pickle, sizeof *storage);
+    lwi_ptensor *tensor = lwi_pickle_alloc(&file->pickle, sizeof *tensor);
+    if (!storage || !tensor)
+        return LW_MEMORY;
+    int64_t count = 1;
+    *tensor = (lwi_ptensor){.storage = storage, .element = element, .shape = shape};
+    for (int i = shape.rank; i-- > 0; count *= shape.dim[i])
+        tensor->stride[i] = count;
+    *storage = (lwi_pstorage){.element = element, .count = count, .whole = count, .data = data};
+    return lwi_checkpoint_add_tensor(file, name,
+                                     (lwi_named_tensor){.element = element, .shape = shape, .lazy = tensor});
+}
+
 static lw_status open_safetensors(lwi_checkpoint *file)
 {
     file->container = "safetensors";
-    file->store = lwi_safetensors_parse(file->data, file->size, file->name);
-    if (!file->store)
-        return lw_error_status();
-    uint64_t length = 0;
-    memcpy(&length, file->data, sizeof length);
-    json_t *header = json_loadb((const char *)file->data + sizeof length, (size_t)length, 0, NULL);
-    lw_status status = lwi_checkpoint_add_network(file, "", NULL);
-    for (size_t i = 0; status == LW_OK && i < lw_store_count(file->store); i++) {
-        const lw_tensor *tensor = lwi_store_entry_at(file->store, i)->tensor;
-        const char *name = lw_store_name(file->store, i);
-        const char *type = json_string_value(json_object_get(json_object_get(header, name), "dtype"));
-        status = lwi_checkpoint_add_tensor(
-            file, name,
-            (lwi_named_tensor){
-                .element = lwi_element_named(type ? type : "F32"), .shape = tensor->shape, .loaded = tensor});
-    }
-    json_decref(header);
-    const char *config = lw_store_metadata(file->store, "config");
-    if (status == LW_OK && config)
+    file->metadata = lw_store_create();
+    if (!file->metadata)
+        return LW_MEMORY;
+    LW_TRY(lwi_checkpoint_add_network(file, "", NULL));
+    LW_TRY(lwi_safetensors_walk(file->data, file->size, file->name, file->metadata, add_contiguous, file));
+    const char *config = lw_store_metadata(file->metadata, "config");
+    if (config)
         file->networks[0].config = json_loads(config, 0, NULL);
-    return status;
+    return LW_OK;
 }
 
 /* --- telling them apart -----------------------------------------------------------------------------------
@@ -300,7 +304,7 @@ static void release(lwi_origin *origin)
     lw_free(file->networks);
     lw_free(file->tensors);
     lw_free(file->inflated);
-    lw_store_destroy(file->store);
+    lw_store_destroy(file->metadata);
     lwi_zip_close(file->zip);
     lwi_pickle_free(&file->pickle);
     lw_free(file->unpacked);

@@ -19,7 +19,7 @@ struct lwi_checkpoint {
     lwi_pickle pickle;
     uint8_t *unpacked; /* the pickle of an archive */
     lwi_zip *zip;
-    lw_store *store;    /* of a .safetensors file */
+    lw_store *metadata; /* of a .safetensors file; without tensors */
     lw_tensor **arrays; /* of .npy and .npz files */
     size_t array_count;
     lwi_network *networks;

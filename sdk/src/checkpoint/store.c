@@ -123,8 +123,8 @@ lw_store *lwi_checkpoint_store(lwi_checkpoint *file, const char *network)
         return NULL;
     const char *key, *value;
     lw_status status = network ? fill_one(file, network, store) : fill_all(file, store);
-    for (size_t i = 0; file->store && status == LW_OK && lwi_store_metadata_at(file->store, i, &key, &value);
-         i++)
+    for (size_t i = 0;
+         file->metadata && status == LW_OK && lwi_store_metadata_at(file->metadata, i, &key, &value); i++)
         status = lw_store_set_metadata(store, key, value);
     if (status == LW_OK)
         return store;

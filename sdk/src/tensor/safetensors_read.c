@@ -5,7 +5,6 @@
 #include "tensor/safetensors.h"
 
 #include "latentwalk/image.h"
-#include "tensor/element.h"
 #include "tensor/store_internal.h"
 
 #include <jansson.h>
@@ -206,22 +205,7 @@ static lw_status check_layout(const reader *in, const record **sorted)
     return LW_OK;
 }
 
-static lw_status fill_store(const reader *in, lw_store *store)
-{
-    for (size_t i = 0; i < in->count; i++) {
-        const record *tensor = &in->records[i];
-        lwi_entry *entry = lwi_store_add(store, tensor->name, tensor->shape);
-        if (!entry)
-            return lw_wrap("cannot load '%s'", in->name);
-        lwi_element_to_float(tensor->element, in->data + tensor->begin, (size_t)lw_shape_count(tensor->shape),
-                             entry->tensor->data);
-        entry->device_stale = true;
-        entry->version = 1;
-    }
-    return LW_OK;
-}
-
-static lw_status read_all(reader *in, json_t *header, lw_store *store)
+static lw_status check(reader *in, json_t *header, lw_store *store)
 {
     LW_TRY(read_records(in, header, store));
     const record **sorted = lw_alloc(in->count, sizeof *sorted);
@@ -229,21 +213,46 @@ static lw_status read_all(reader *in, json_t *header, lw_store *store)
         return LW_MEMORY;
     lw_status status = check_layout(in, sorted);
     lw_free(sorted);
-    return status == LW_OK ? fill_store(in, store) : status;
+    return status;
+}
+
+lw_status lwi_safetensors_walk(const uint8_t *data, size_t size, const char *name, lw_store *store,
+                               lwi_safetensors_found *found, void *user)
+{
+    reader in = {.name = name};
+    json_t *header = NULL;
+    lw_status status = read_header(&in, data, size, &header);
+    if (status == LW_OK)
+        status = check(&in, header, store);
+    for (size_t i = 0; i < in.count && status == LW_OK; i++) {
+        const record *tensor = &in.records[i];
+        status = found(user, tensor->name, tensor->element, tensor->shape, in.data + tensor->begin);
+        if (status != LW_OK)
+            lw_wrap("cannot load '%s'", name);
+    }
+    lw_free(in.records);
+    json_decref(header);
+    return status;
+}
+
+static lw_status fill(void *store, const char *name, lwi_element element, lw_shape shape, const uint8_t *data)
+{
+    lwi_entry *entry = lwi_store_add(store, name, shape);
+    if (!entry)
+        return lw_error_status();
+    lwi_element_to_float(element, data, (size_t)lw_shape_count(shape), entry->tensor->data);
+    entry->device_stale = true;
+    entry->version = 1;
+    return LW_OK;
 }
 
 lw_store *lwi_safetensors_parse(const uint8_t *data, size_t size, const char *name)
 {
-    reader in = {.name = name};
-    json_t *header = NULL;
-    lw_store *store = read_header(&in, data, size, &header) == LW_OK ? lw_store_create() : NULL;
-    if (store && read_all(&in, header, store) != LW_OK) {
-        lw_store_destroy(store);
-        store = NULL;
-    }
-    lw_free(in.records);
-    json_decref(header);
-    return store;
+    lw_store *store = lw_store_create();
+    if (!store || lwi_safetensors_walk(data, size, name, store, fill, store) == LW_OK)
+        return store;
+    lw_store_destroy(store);
+    return NULL;
 }
 
 lw_store *lw_store_load(const char *path)
