@@ -5,6 +5,11 @@
  * form), and the other side's vectors are A times them. In float32 G holds small values to eps s1^2 / s^2
  * only; `correct` repairs that with products of A's own vectors.
  *
+ * At 512 x 512 with 170 values above the cut-off (StyleGAN2's mapping, one thread of an AVX-512 core) this
+ * takes 11 ms: the product 1.4, ssytrd 4.4, sstedc 1.6, the vectors 3.3. Measured and not taken: sgesdd 32
+ * ms, dgesdd 76; ssyevd of all 15, ssyevr of the range 21, dsyevr 46; subspace iteration by 208 vectors, also
+ * when started from those of a latent nearby: 14 for the same accuracy, 8 for vectors good to 1e-3 only.
+ *
  * LAPACK counts in columns: a row-major matrix [r, c] is its [c, r], and vectors are columns there. */
 #include "linalg/gram.h"
 
