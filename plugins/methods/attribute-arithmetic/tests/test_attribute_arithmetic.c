@@ -125,12 +125,42 @@ static void scores_are_what_the_network_says_of_each_image(void **state)
     lw_device_close(device);
 }
 
+static void without_a_network_the_critic_judges(void **state)
+{
+    (void)state;
+    harness h;
+    lw_device *device = lw_device_open("cpu", "native");
+    lw_model *model = test_model("m", LW_PART_GENERATOR, "generator/dcgan",
+                                 (const char *[]){"z_dim=2", "width=2", "depth=1", NULL});
+    lw_tensor *z = tensor(LW_SHAPE(4, 2), latents), *expected;
+    harness_open(&h, "method/attribute-scores");
+    h.model = model;
+    h.device = device;
+    harness_set(&h, "model", "m");
+    harness_input(&h, "latents", "start.z", "z", z);
+    assert_int_equal(harness_run(&h), LW_UNSUPPORTED);
+    assert_non_null(strstr(lw_error_text(), "model 'm' has no discriminator"));
+    test_model_part(model, LW_PART_DISCRIMINATOR, "discriminator/dcgan",
+                    (const char *[]){"width=2", "depth=1", NULL});
+    assert_int_equal(harness_run(&h), LW_OK);
+    assert_int_equal(lw_model_images(model, device, "z", z, 4, NULL, &expected), LW_OK);
+    assert_true(lw_shape_equal(harness_output(&h, "scores")->shape, LW_SHAPE(4, 1)));
+    for (int k = 0; k < 4; k++)
+        assert_float_equal(harness_output(&h, "scores")->data[k], expected->data[k], 1e-5);
+    harness_close(&h);
+    lw_tensor_destroy(z);
+    lw_tensor_destroy(expected);
+    lwi_model_destroy(model);
+    lw_device_close(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_direction_is_the_difference_of_the_means),
         cmocka_unit_test(one_class_alone_is_refused),
         cmocka_unit_test(scores_are_what_the_network_says_of_each_image),
+        cmocka_unit_test(without_a_network_the_critic_judges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
