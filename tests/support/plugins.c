@@ -58,3 +58,33 @@ lw_model *test_model(const char *name, lw_part part, const char *id, const char 
     test_model_part(model, part, id, with);
     return model;
 }
+
+/* Building a part makes its weights. */
+static void make_weights(lw_model *model, lw_part part)
+{
+    lw_graph *g = lw_graph_create();
+    if (part == LW_PART_GENERATOR)
+        lw_generate(g, model, lw_fill(g, LW_SHAPE(1, lw_model_dim(model, "z_dim")), 0));
+    else
+        lw_apply(g, model,
+                 lw_fill(g,
+                         LW_SHAPE(1, lw_model_dim(model, "channels"), lw_model_dim(model, "height"),
+                                  lw_model_dim(model, "width")),
+                         0));
+    test_must(lw_graph_status(g));
+    lw_graph_destroy(g);
+}
+
+void test_strengthen(lw_model *model, lw_part part, float factor)
+{
+    make_weights(model, part);
+    lw_store *store = lw_model_store(model, part);
+    for (size_t i = 0; i < lw_store_count(store); i++) {
+        lw_tensor *weight = lw_tensor_copy(lw_store_get(store, lw_store_name(store, i)));
+        for (int64_t k = 0; weight->shape.rank > 1 && k < lw_shape_count(weight->shape); k++)
+            weight->data[k] *= factor;
+        test_must(lw_store_set(store, lw_store_name(store, i), weight->shape, weight->data));
+        lw_tensor_destroy(weight);
+    }
+    lw_model_changed(model);
+}

@@ -20,31 +20,13 @@
 
 enum { D = 4 };
 
-/* Multiplies the matrices and filters of a part: fresh ones make pictures and outputs that hardly differ. */
-static void strengthen(lw_model *model, lw_part part, float factor)
-{
-    lw_store *store = lw_model_store(model, part);
-    for (size_t i = 0; i < lw_store_count(store); i++) {
-        lw_tensor *weight = lw_tensor_copy(lw_store_get(store, lw_store_name(store, i)));
-        for (int64_t k = 0; weight->shape.rank > 1 && k < lw_shape_count(weight->shape); k++)
-            weight->data[k] *= factor;
-        test_must(lw_store_set(store, lw_store_name(store, i), weight->shape, weight->data));
-        lw_tensor_destroy(weight);
-    }
-    lw_model_changed(model);
-}
-
 /* A generator of 16x16 pictures from D numbers, and beside it a network that judges them. */
 static lw_model *make_model(const char *network, const char *const *with)
 {
     const char *generator[] = {"depth=1", "width=4", "z_dim=4", NULL};
     lw_model *model = test_model("faces", LW_PART_GENERATOR, "generator/dcgan", generator);
     test_model_part(model, LW_PART_NETWORK, network, with);
-    lw_graph *g = lw_graph_create(); /* makes the weights */
-    lw_apply(g, model, lw_generate(g, model, lw_fill(g, LW_SHAPE(1, D), 0)));
-    test_must(lw_graph_status(g));
-    lw_graph_destroy(g);
-    strengthen(model, LW_PART_GENERATOR, 10);
+    test_strengthen(model, LW_PART_GENERATOR, 10);
     return model;
 }
 
@@ -52,7 +34,7 @@ static lw_model *make_labelled(void)
 {
     const char *with[] = {"labels=[smile, age=0..100]", "widths=[8,8]", "blocks=[0,1]", "side=16", NULL};
     lw_model *model = make_model("network/resnet", with);
-    strengthen(model, LW_PART_NETWORK, 5);
+    test_strengthen(model, LW_PART_NETWORK, 5);
     return model;
 }
 
@@ -393,7 +375,7 @@ static void a_trained_network_is_a_file_that_belongs_to_its_weights(void **state
     harness_set(&b->h, "gamma", "0.5");
     must_fail(b, "gamma: it is for training");
     use_file(b, path);
-    strengthen(b->h.model, LW_PART_GENERATOR, 2);
+    test_strengthen(b->h.model, LW_PART_GENERATOR, 2);
     must_fail(b, "was trained with the model");
     harness_set(&b->h, "force", "true");
     must_run(b);
@@ -452,7 +434,7 @@ static void bad_input_is_told(void **state)
     must_fail(b, "epsilon: only 0 of ");
     assert_non_null(strstr(lw_error_text(), "pairs (0 %) differ by at most 0"));
     assert_non_null(strstr(lw_error_text(), "would accept one in ten"));
-    strengthen(b->h.model, LW_PART_NETWORK, 0);
+    test_strengthen(b->h.model, LW_PART_NETWORK, 0);
     must_fail(b, "attribute 'smile': its deviation over 100 latents is");
     assert_int_equal(lwi_args_set_text(b->h.args, "gamma", "1.5", true), LW_INVALID);
     assert_int_equal(lwi_args_set_text(b->h.args, "gamma", "-0.1", true), LW_INVALID);
