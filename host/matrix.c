@@ -13,8 +13,8 @@
  * becomes start-faces, start-cars, walk-linear-faces, walk-linear-cars, walk-bounded-faces, …, and one
  * report of all walks. A step is repeated along the axes that it names and along those of the outputs it
  * takes; an output in a list is taken with all its variants instead. `matrix:` in a step names an axis whose
- * values are mappings: the step takes over their entries, its own going first. Tree in, tree out: the later
- * stages see plain steps. */
+ * values are mappings: the step takes over their entries, its own going first. In an id, "${traversal}" is
+ * the value's label. Tree in, tree out: the later stages see plain steps. */
 #include <ctype.h>
 #include <string.h>
 
@@ -165,21 +165,22 @@ static void mark_varied(lwh_yaml *node)
         mark_varied(node->value[i]);
 }
 
-/* The text with the values picked put in; NULL without memory. */
-static const char *substitute_text(matrix *m, const lwh_yaml *node)
+/* The text with the values picked put in, or their labels; NULL without memory. */
+static const char *substitute_text(matrix *m, const lwh_yaml *node, bool labels)
 {
     int which;
     size_t length;
     const char *text = "", *rest = node->text;
     for (const char *at; text && (at = next_reference(m, node, rest, &which, &length)); rest = at + length) {
         const lwh_yaml *value = which < 0 ? node : m->axis[which].value[m->pick[which]];
-        if (value->kind != LWH_SCALAR) {
+        const char *label = which < 0 ? "" : m->axis[which].label[m->pick[which]];
+        if (!labels && value->kind != LWH_SCALAR) {
             lwh_report(m->p->diagnostics, node->place, "write it alone, as in: \"${NAME}\"",
                        "%s cannot stand inside a text", lwh_yaml_kind_name(value));
             return node->text;
         }
         text = lwh_arena_format(m->p->arena, "%s%.*s%s", text, (int)(at - rest), rest,
-                                which < 0 ? "" : value->text);
+                                labels || which < 0 ? label : value->text);
     }
     return text && *text ? lwh_arena_format(m->p->arena, "%s%s", text, rest) : text ? rest : NULL;
 }
@@ -202,7 +203,7 @@ static lwh_yaml *substitute(matrix *m, lwh_yaml *node)
             mark_varied(copy);
         return copy;
     }
-    node->text = substitute_text(m, node);
+    node->text = substitute_text(m, node, false);
     return node->text ? node : NULL;
 }
 
@@ -341,6 +342,9 @@ static lw_status take_entries(matrix *m, lwh_yaml *step)
 static lw_status make_variant(matrix *m, const template *step)
 {
     lwh_yaml *made = lwh_yaml_copy(m->p->arena, step->node);
+    lwh_yaml *named = made ? lwh_yaml_get(made, "id") : NULL;
+    if (named && named->kind == LWH_SCALAR && !(named->text = substitute_text(m, named, true)))
+        return LW_MEMORY;
     made = made ? substitute(m, made) : NULL;
     if (!made)
         return LW_MEMORY;

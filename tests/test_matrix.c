@@ -162,6 +162,25 @@ static void test_a_mapping_is_merged_and_the_steps_own_entries_go_first(void **s
     release(&r);
 }
 
+/* So a step can be repeated along an axis and still take all variants of an output along the others. */
+static void test_an_id_names_an_axis_by_its_labels(void **state)
+{
+    (void)state;
+    expect_steps(HEAD
+                 "matrix: {run: {a: {}, b: {}}, how: {gentle: {uses: method/a}, bold: {uses: method/b}}, "
+                 "rate: [0.5, 1]}\nsteps:\n"
+                 "  - {id: start, matrix: run, uses: source/latents}\n"
+                 "  - {id: walk, matrix: how, inputs: {z: start.z}}\n"
+                 "  - {id: \"by-${how}-at-${rate}\", uses: metric/path, inputs: {walk: [walk.walk]}}\n",
+                 "start-a source/latents\nstart-b source/latents\n"
+                 "walk-a-gentle method/a z=start-a.z\nwalk-a-bold method/b z=start-a.z\n"
+                 "walk-b-gentle method/a z=start-b.z\nwalk-b-bold method/b z=start-b.z\n"
+                 "by-gentle-at-0_5 metric/path walk=walk-a-gentle.walk,walk-b-gentle.walk\n"
+                 "by-gentle-at-1 metric/path walk=walk-a-gentle.walk,walk-b-gentle.walk\n"
+                 "by-bold-at-0_5 metric/path walk=walk-a-bold.walk,walk-b-bold.walk\n"
+                 "by-bold-at-1 metric/path walk=walk-a-bold.walk,walk-b-bold.walk\n");
+}
+
 static void test_set_changes_an_axis(void **state)
 {
     (void)state;
@@ -251,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_axes_combine_and_a_list_leaves_the_axes_of_its_step_fixed),
         cmocka_unit_test(test_values_go_into_texts_and_keep_their_kind_when_alone),
         cmocka_unit_test(test_a_mapping_is_merged_and_the_steps_own_entries_go_first),
+        cmocka_unit_test(test_an_id_names_an_axis_by_its_labels),
         cmocka_unit_test(test_set_changes_an_axis),
         cmocka_unit_test(test_parameters_that_a_varied_plugin_does_not_have_are_left_out_with_a_note),
         cmocka_unit_test(test_an_unknown_axis_is_told_with_the_nearest),
