@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,70 @@ static void killed_finders_and_walks_end_with_the_same_bytes(void **state)
     }
 }
 
+/* Directions in training, by one of the methods that learn them. */
+static void directions_resume(const char *name, const char *method)
+{
+    char file[64], killed[64], checkpoint[128], command[1024];
+    snprintf(file, sizeof file, "%s.yaml", name);
+    snprintf(killed, sizeof killed, "%s-killed", name);
+    snprintf(checkpoint, sizeof checkpoint, "%s/steps/find/checkpoint.safetensors", killed);
+    FILE *out = fopen(in_folder(file), "w");
+    assert_non_null(out);
+    fprintf(out,
+            "latentwalk: 1\n"
+            "models:\n"
+            "  m: {generator: {uses: dcgan, with: {depth: 1, width: 4, z_dim: 8}}}\n"
+            "steps:\n"
+            "  - {id: start, uses: source/latents, with: {model: m, count: 2}}\n"
+            "  - {id: find, uses: %s}\n",
+            method);
+    fclose(out);
+    const char *whole[] = {"run", file, "--out", name, NULL};
+    assert_int_equal(call(whole), 0);
+    const char *run[] = {"run", file, "--out", killed, "--checkpoint-every", "0", NULL};
+    const char *resume[] = {"resume", killed, "--checkpoint-every", "0.02", NULL};
+    kill_again_and_again(run, resume, checkpoint, 3, 40);
+    snprintf(command, sizeof command,
+             "cd %s && cmp %s/steps/find/directions.safetensors %s/steps/find/directions.safetensors && "
+             "cmp %s/steps/find/step.json %s/steps/find/step.json",
+             folder, name, killed, name, killed);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_killed_search_by_dp_lase_ends_with_the_same_bytes(void **state)
+{
+    (void)state;
+    directions_resume("dp-lase", "method/dp-lase, with: {model: m, tap: block0, count: 4, iterations: 600, "
+                                 "density_width: 8, correction_width: 8}, inputs: {z: start.z}");
+}
+
+/* Weights that fly apart end the run; the checkpoint before that is kept, and is finite. */
+static void a_loss_that_is_no_number_leaves_the_last_checkpoint(void **state)
+{
+    (void)state;
+    FILE *out = fopen(in_folder("diverge.yaml"), "w");
+    assert_non_null(out);
+    fputs("latentwalk: 1\n"
+          "models:\n"
+          "  m: {generator: {uses: dcgan, with: {depth: 1, width: 4, z_dim: 8}}}\n"
+          "steps:\n"
+          "  - {id: start, uses: source/latents, with: {model: m, count: 2}}\n"
+          "  - {id: find, uses: method/dp-lase, with: {model: m, tap: block0, count: 4, density_width: 8, "
+          "correction_width: 64, learning_rate: 10}, inputs: {z: start.z}}\n",
+          out);
+    fclose(out);
+    const char *run[] = {"run", "diverge.yaml", "--out", "diverge", "--checkpoint-every", "0", NULL};
+    assert_int_equal(call(run), 1);
+    lw_store *kept = lw_store_load(in_folder("diverge/steps/find/checkpoint.safetensors"));
+    assert_non_null(kept);
+    for (size_t i = 0; i < lw_store_count(kept); i++) {
+        const lw_tensor *tensor = lw_store_get(kept, lw_store_name(kept, i));
+        for (int64_t e = 0; e < lw_shape_count(tensor->shape); e++)
+            assert_true(isfinite(tensor->data[e]));
+    }
+    lw_store_destroy(kept);
+}
+
 /* The undisturbed run that all others must equal. */
 static int set_up(void **state)
 {
@@ -406,6 +471,8 @@ int main(void)
         cmocka_unit_test(a_trained_model_is_taken_up_with_the_run),
         cmocka_unit_test(a_killed_training_of_a_network_ends_with_the_same_bytes),
         cmocka_unit_test(killed_finders_and_walks_end_with_the_same_bytes),
+        cmocka_unit_test(a_killed_search_by_dp_lase_ends_with_the_same_bytes),
+        cmocka_unit_test(a_loss_that_is_no_number_leaves_the_last_checkpoint),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,580 @@
+/* test_dp_lase.c — DP-LaSE: the released code's numbers, equation 8 by hand, every loss's gradient against
+ * differences, densities that F recovers, and mistakes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../lase.h"
+#include "fixture.h"
+#include "plugins.h"
+#include "reference.h"
+#include "step_harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void open_scope(lw_graph *g, lw_store *store)
+{
+    lw_scope_push(
+        g,
+        &(lw_scope){.size = sizeof(lw_scope), .plugin = "test", .store = store, .seed = 8, .create = true});
+}
+
+static void near(const float *ours, const float *theirs, int64_t count, double tolerance)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabs((double)ours[i] - theirs[i]) <= tolerance))
+            fail_msg("element %lld is %.9g, not %.9g", (long long)i, ours[i], theirs[i]);
+}
+
+/* --- the released code ----------------------------------------------------------------------------- */
+static void the_start_is_that_of_the_released_code(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, "method_dplase", "native");
+    const lw_tensor *drawn = fixture_expected(&f, "D0_gaussian");
+    const int64_t k = drawn->shape.dim[0], d = drawn->shape.dim[1];
+    lw_tensor *rows = lw_tensor_copy(drawn);
+    lase_orthogonalise(rows->data, k, d);
+    near(rows->data, fixture_expected(&f, "D0_orthogonalized")->data, k * d, 1e-5);
+    lw_tensor_destroy(rows);
+    fixture_close(&f);
+}
+
+static void walks_keep_the_norm_as_in_the_released_code(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, "method_dplase", "native");
+    const lase l = {.preserve = LASE_GAUSSIAN};
+    lw_graph *g = lw_graph_create();
+    lw_value z = fixture_constant(&f, g, "dp.z");
+    lw_value d = lw_broadcast(g, fixture_constant(&f, g, "dp.d"), lw_shape_of(g, z));
+    const lw_shape column = LW_SHAPE(lw_dim(g, z, 0), 1);
+    fixture_run(&f, g,
+                (fixture_check[]){{"dp.out_alpha2", lase_walk(g, &l, z, lw_fill(g, column, 2), d), 1e-6},
+                                  {"dp.out_alpha-5", lase_walk(g, &l, z, lw_fill(g, column, -5), d), 1e-6}},
+                2);
+    lw_graph_destroy(g);
+    fixture_close(&f);
+}
+
+enum { K = 5, D = 32, B = 6, STEPS = 4 };
+
+/* One graph for all steps: what each draws is an input. */
+static lw_program *compile_released(fixture *f, fixture *net, lw_store *store, lw_store *adam)
+{
+    const lase l = {.model = net->model,
+                    .tap = "layer3",
+                    .released = true,
+                    .preserve = LASE_GAUSSIAN,
+                    .count = K,
+                    .size = D,
+                    .batch = B,
+                    .drawn = 2,
+                    .range = 3,
+                    .lambda = 0.001,
+                    .zeta = 1};
+    lw_graph *g = lw_graph_create();
+    open_scope(g, store);
+    lase_losses s =
+        lase_build(g, &l, lw_input(g, "z", LW_SHAPE(B, D)), lw_input(g, "t", LW_SHAPE(B, 1)),
+                   lw_input(g, "drawn", LW_SHAPE(B, 2)), fixture_constant(f, g, "weights_sorted"));
+    lw_value d = lase_directions(g, &l);
+    lw_scope_pop(g);
+    lw_output(g, "0", s.total);
+    lw_output(g, "1", s.released.positive);
+    lw_output(g, "2", s.released.negative);
+    lw_output(g, "3", s.orthogonality);
+    lw_output(g, "directions", d);
+    lw_adam(g, s.total, store, adam, .learning_rate = 0.01f, .beta1 = 0.9f);
+    lw_program *program = lw_compile(g, f->device);
+    if (!program)
+        fail_msg("%s", lw_error_text());
+    lw_graph_destroy(g);
+    return program;
+}
+
+/* Losses are printed with 6 digits after the point. The cosines of one step are of changes over a stride of
+ * 0.018, which float32 tells to four digits. The directions are those of the last step, before its update. */
+static void training_goes_as_in_the_released_code(void **state)
+{
+    (void)state;
+    fixture f, net;
+    fixture_open(&f, "method_dplase", "native");
+    fixture_open(&net, "pggan_genforce", "native");
+    fixture_part(&net, LW_PART_GENERATOR, "generator/pggan", NULL, NULL);
+    lw_store *store = lw_store_create(), *adam = lw_store_create();
+    test_must(
+        lw_store_set(store, "directions", LW_SHAPE(K, D), fixture_expected(&f, "D0_orthogonalized")->data));
+    lw_program *program = compile_released(&f, &net, store, adam);
+    const float *z = fixture_expected(&f, "z")->data, *t01 = fixture_expected(&f, "t01")->data,
+                *first = fixture_expected(&f, "labels")->data,
+                *second = fixture_expected(&f, "labels2")->data,
+                *printed = fixture_expected(&f, "losses_printed")->data;
+    float directions[K * D];
+    for (int i = 0; i < STEPS; i++) {
+        float t[B], drawn[B * 2];
+        for (int b = 0; b < B; b++) {
+            t[b] = (2 * t01[i * B + b] - 1) * 3;
+            drawn[2 * b] = first[i * B + b];
+            drawn[2 * b + 1] = second[i * B + b];
+        }
+        test_must(lw_program_write(program, "z", z + i * B * D, B * D));
+        test_must(lw_program_write(program, "t", t, B));
+        test_must(lw_program_write(program, "drawn", drawn, B * 2));
+        test_must(lw_program_run(program));
+        for (int c = 0; c < 4; c++) {
+            char name[2] = {(char)('0' + c), 0};
+            float value;
+            test_must(lw_program_read(program, name, &value, 1));
+            near(&value, printed + 4 * i + c, 1, c == 2 ? 2e-5 : 1.5e-6);
+        }
+        test_must(lw_program_read(program, "directions", directions, K * D));
+    }
+    near(directions, fixture_expected(&f, "D_at_last_iter")->data, K * D, 2e-5);
+    lw_program_destroy(program);
+    lw_store_destroy(store);
+    lw_store_destroy(adam);
+    fixture_close(&net);
+    fixture_close(&f);
+}
+
+/* --- equation 8 --------------------------------------------------------------------------------------- */
+enum { M = 4, C = 3, P = 2 }; /* directions, channels, pixels */
+
+/* As it is written, for one latent: change [M, C, P]. */
+static double equation_8(const float *change, double lambda)
+{
+    double loss = 0;
+    for (int j = 0; j < M; j++)
+        for (int i = 0; i < C * P; i++)
+            loss -= pow(change[j * C * P + i], 2);
+    for (int j = 0; j < M; j++)
+        for (int h = 0; h < M; h++)
+            for (int a = 0; j != h && a < C; a++)
+                for (int b = 0; b < C; b++) {
+                    double product = 0;
+                    for (int p = 0; p < P; p++)
+                        product += (double)change[(j * C + a) * P + p] * change[(h * C + b) * P + p];
+                    loss += lambda * product * product;
+                }
+    return loss;
+}
+
+/* The loss of some of the directions, as one latent's. */
+static double ours(const float *change, const int *which, int m, double lambda)
+{
+    float some[M * C * P];
+    for (int j = 0; j < m; j++)
+        memcpy(some + j * C * P, change + which[j] * C * P, sizeof(float) * C * P);
+    lw_graph *g = lw_graph_create();
+    lw_value loss = lase_variation(g, lw_constant(g, LW_SHAPE(1, m, C, P), some), M, lambda);
+    reference *r = reference_create(g);
+    const double value = *reference_value(r, loss);
+    reference_destroy(r);
+    lw_graph_destroy(g);
+    return value;
+}
+
+static void drawing_all_directions_is_equation_8_and_drawing_two_is_its_expectation(void **state)
+{
+    (void)state;
+    float change[M * C * P];
+    lw_normal((lw_stream){.seed = 4}, 0, M * C * P, change);
+    const double expected = equation_8(change, 0.3);
+    assert_true(fabs(ours(change, (int[]){0, 1, 2, 3}, M, 0.3) - expected) < 1e-6 * fabs(expected));
+    double mean = 0;
+    for (int j = 0; j < M; j++)
+        for (int h = 0; h < M; h++)
+            if (j != h)
+                mean += ours(change, (int[]){j, h}, 2, 0.3) / (M * (M - 1));
+    assert_true(fabs(mean - expected) < 1e-6 * fabs(expected));
+}
+
+/* --- gradients ---------------------------------------------------------------------------------------- */
+/* d part / d the weight, in all its elements, against central differences of the interpreter in double
+ * precision. */
+static void check_gradient(lw_graph *g, reference *r, const char *label, lw_value part, lw_store *store,
+                           const char *name)
+{
+    lw_value all[32], weight = {0}, gradient = {0};
+    lw_shape shape;
+    test_must(lw_store_shape(store, name, &shape));
+    const int trainable = lw_parameters(g, store, all, 32);
+    int index = 0; /* lw_parameters gives them in the order of their names' first use, and `store` holds them
+                      in that order */
+    while (index < trainable && strcmp(lw_store_name(store, (size_t)index), name) != 0)
+        index++;
+    assert_true(index < trainable && lw_shape_equal(lw_shape_of(g, all[index]), shape));
+    weight = all[index];
+    test_must(lw_gradient(g, part, (lw_value){0}, &weight, 1, &gradient));
+    const int64_t count = lw_shape_count(shape);
+    double *at = malloc(sizeof(double) * (size_t)count), *found = malloc(sizeof(double) * (size_t)count);
+    assert_true(at && found);
+    memcpy(found, reference_value(r, gradient), sizeof(double) * (size_t)count);
+    const float *values = lw_store_get(store, name)->data;
+    double scale = 0;
+    for (int64_t i = 0; i < count; i++) {
+        at[i] = values[i];
+        scale = fmax(scale, fabs(found[i]));
+    }
+    if (!(scale > 0))
+        fail_msg("%s does not depend on %s", label, name);
+    for (int64_t i = 0; i < count; i++) {
+        double ends[2];
+        for (int side = 0; side < 2; side++) {
+            at[i] = values[i] + (side ? -1e-5 : 1e-5);
+            reference_replace(r, weight, at);
+            ends[side] = *reference_value(r, part);
+        }
+        at[i] = values[i];
+        const double difference = (ends[0] - ends[1]) / 2e-5;
+        if (!(fabs(difference - found[i]) < 1e-4 * scale))
+            fail_msg("%s by %s[%lld]: %.9g, by differences %.9g", label, name, (long long)i, found[i],
+                     difference);
+    }
+    reference_replace(r, weight, NULL);
+    free(at);
+    free(found);
+}
+
+static const float strides[] = {1.5f, -0.7f, 2}, drawn[] = {0, 2, 1, 0, 2, 1};
+
+typedef void (*check)(lw_graph *g, reference *r, const lase_losses *losses, lw_store *store);
+
+static void with_losses(bool released, lase_density preserve, check then)
+{
+    lw_model *model = test_model("m", LW_PART_GENERATOR, "generator/dcgan",
+                                 (const char *[]){"z_dim=4", "width=2", "depth=1", NULL});
+    const lase l = {.model = model,
+                    .tap = "block0",
+                    .released = released,
+                    .preserve = preserve,
+                    .count = 3,
+                    .size = 4,
+                    .batch = 3,
+                    .drawn = 2,
+                    .correction = 5,
+                    .f = {.width = 6, .increment = 0.01},
+                    .range = 3,
+                    .nu = 0.3,
+                    .lambda = 0.01,
+                    .zeta = 10};
+    lw_store *store = lw_store_create();
+    lw_graph *g = lw_graph_create();
+    float z[12];
+    lw_normal((lw_stream){.seed = 2}, 0, 12, z);
+    open_scope(g, store);
+    lase_losses losses = lase_build(
+        g, &l, lw_constant(g, LW_SHAPE(3, 4), z), lw_constant(g, LW_SHAPE(3, 1), strides),
+        lw_constant(g, LW_SHAPE(3, 2), drawn), lw_constant(g, LW_SHAPE(3), (float[]){0.2f, 0.5f, 1.1f}));
+    lw_scope_pop(g);
+    test_must(lw_graph_status(g));
+    reference *r = reference_create(g);
+    then(g, r, &losses, store);
+    reference_destroy(r);
+    lw_graph_destroy(g);
+    lw_store_destroy(store);
+    lwi_model_destroy(model);
+}
+
+static void check_paper(lw_graph *g, reference *r, const lase_losses *losses, lw_store *store)
+{
+    check_gradient(g, r, "variation", losses->variation, store, "directions");
+    check_gradient(g, r, "variation", losses->variation, store, "C.5.weight");
+    check_gradient(g, r, "variation", losses->variation, store, "C.0.weight");
+    check_gradient(g, r, "density", losses->density, store, "directions");
+    check_gradient(g, r, "density", losses->density, store, "C.2.bias");
+    check_gradient(g, r, "orthogonality", losses->orthogonality, store, "directions");
+    check_gradient(g, r, "monotone", losses->monotone, store, "F.0.weight");
+    check_gradient(g, r, "likelihood", losses->likelihood, store, "F.1.weight");
+    check_gradient(g, r, "likelihood", losses->likelihood, store, "F.2.weight");
+}
+
+static void check_plain(lw_graph *g, reference *r, const lase_losses *losses, lw_store *store)
+{
+    check_gradient(g, r, "total", losses->total, store, "directions");
+}
+
+static void gradients_are_those_of_differences(void **state)
+{
+    (void)state;
+    with_losses(false, LASE_LEARNED, check_paper);
+    with_losses(true, LASE_GAUSSIAN, check_plain);
+    with_losses(false, LASE_NONE, check_plain);
+}
+
+/* What F has learned is not to be bent so that walks look as if they kept it. */
+static void check_separate(lw_graph *g, reference *r, const lase_losses *losses, lw_store *store)
+{
+    lw_value all[32], gradients[32];
+    const int count = lw_parameters(g, store, all, 32);
+    test_must(lw_gradient(g, losses->density, (lw_value){0}, all, count, gradients));
+    for (int i = 0; i < count; i++) {
+        double largest = 0;
+        const int64_t size = lw_shape_count(lw_shape_of(g, all[i]));
+        for (int64_t e = 0; e < size; e++)
+            largest = fmax(largest, fabs(reference_value(r, gradients[i])[e]));
+        assert_true((largest == 0) == (lw_store_name(store, (size_t)i)[0] == 'F'));
+    }
+}
+
+static void keeping_the_density_teaches_the_correction_alone(void **state)
+{
+    (void)state;
+    with_losses(false, LASE_LEARNED, check_separate);
+}
+
+/* --- F alone: figure 3 ---------------------------------------------------------------------------------- */
+static double uniform_density(double x)
+{
+    return fabs(x) < 1 ? 0.5 : 0;
+}
+
+static double mixture_density(double x)
+{
+    const double centre[] = {-1.5, 1}, width[] = {0.5, 0.7}, share[] = {0.4, 0.6};
+    double p = 0;
+    for (int i = 0; i < 2; i++)
+        p += share[i] * exp(-pow((x - centre[i]) / width[i], 2) / 2) / (width[i] * sqrt(2 * acos(-1.0)));
+    return p;
+}
+
+/* Samples by the inverse of a cumulative sum. */
+static void sample(double (*density_of)(double), float *out, size_t count, uint64_t step)
+{
+    enum { CELLS = 4000 };
+    static double sum[CELLS];
+    for (int i = 0; i < CELLS; i++)
+        sum[i] = (i ? sum[i - 1] : 0) + density_of(-4 + (i + 0.5) * 8 / CELLS);
+    lw_uniform((lw_stream){.seed = 9, .step = step}, 0, count, out);
+    for (size_t n = 0; n < count; n++) {
+        int low = 0, high = CELLS - 1;
+        while (low < high) {
+            int middle = (low + high) / 2;
+            *(sum[middle] < out[n] * sum[CELLS - 1] ? &low : &high) =
+                sum[middle] < out[n] * sum[CELLS - 1] ? middle + 1 : middle;
+        }
+        out[n] = (float)(-4 + (low + 0.5) * 8 / CELLS);
+    }
+}
+
+/* Half the integral of |F' - p| over [-4, 4], after a short training: 0 where they are the same, 1 where they
+ * are apart. */
+static double distance_of_densities(lw_device *device, double (*density_of)(double))
+{
+    enum { BATCH = 512, ITERATIONS = 1500, POINTS = 400 };
+    const density f = {.width = 32, .increment = 0.01};
+    static float batch[BATCH], found[POINTS];
+    lw_store *store = lw_store_create(), *adam = lw_store_create();
+    lw_graph *g = lw_graph_create();
+    open_scope(g, store);
+    lw_value slope = density_slope(g, &f, lw_input(g, "x", LW_SHAPE(BATCH, 1)), false);
+    lw_value loss = lw_sub(g, density_flatness(g, slope, 0.01), density_log(g, slope));
+    float places[POINTS];
+    for (int i = 0; i < POINTS; i++)
+        places[i] = (float)(-4 + (i + 0.5) * 8 / POINTS);
+    lw_output(g, "found", density_slope(g, &f, lw_constant(g, LW_SHAPE(POINTS, 1), places), true));
+    lw_scope_pop(g);
+    lw_adam(g, lw_mean(g, loss, LW_ALL_AXES, false), store, adam, .learning_rate = 5e-3f, .beta1 = 0.9f);
+    lw_program *program = lw_compile(g, device);
+    if (!program)
+        fail_msg("%s", lw_error_text());
+    for (int i = 0; i < ITERATIONS; i++) {
+        sample(density_of, batch, BATCH, (uint64_t)i);
+        test_must(lw_program_write(program, "x", batch, BATCH));
+        test_must(lw_program_run(program));
+    }
+    test_must(lw_program_read(program, "found", found, POINTS));
+    double apart = 0;
+    for (int i = 0; i < POINTS; i++)
+        apart += fabs(found[i] - density_of(places[i])) * 8 / POINTS / 2;
+    lw_program_destroy(program);
+    lw_graph_destroy(g);
+    lw_store_destroy(store);
+    lw_store_destroy(adam);
+    return apart;
+}
+
+static void uniform_and_mixture_densities_are_recovered(void **state)
+{
+    (void)state;
+    lw_device *device = lw_device_open("cpu", "native");
+    const double uniform = distance_of_densities(device, uniform_density),
+                 mixture = distance_of_densities(device, mixture_density);
+    print_message("half the integral of the difference: uniform %.3f, mixture %.3f\n", uniform, mixture);
+    assert_true(uniform < 0.08 && mixture < 0.06);
+    lw_device_close(device);
+}
+
+/* --- the step ------------------------------------------------------------------------------------------- */
+static void prepare(harness *h, lw_model *model, lw_device *device, const lw_tensor *z,
+                    const char *const *settings)
+{
+    harness_open(h, "method/dp-lase");
+    h->model = model;
+    h->device = device;
+    static const char *const small[] = {"model",
+                                        "m",
+                                        "tap",
+                                        "block0",
+                                        "count",
+                                        "3",
+                                        "iterations",
+                                        "20",
+                                        "batch",
+                                        "4",
+                                        "density_width",
+                                        "8",
+                                        "correction_width",
+                                        "8",
+                                        "shown",
+                                        "2",
+                                        "strides",
+                                        "[-3, 0, 3]",
+                                        NULL};
+    for (const char *const *s = small; *s; s += 2)
+        harness_set(h, s[0], s[1]);
+    for (; *settings; settings += 2)
+        harness_set(h, settings[0], settings[1]);
+    harness_input(h, "z", "start.z", "z", z);
+}
+
+static void fails(lw_model *model, lw_device *device, const lw_tensor *z, const char *const *settings,
+                  lw_status status, const char *text)
+{
+    harness h;
+    prepare(&h, model, device, z, settings);
+    assert_int_equal(harness_run(&h), status);
+    if (!strstr(lw_error_text(), text))
+        fail_msg("'%s' does not say '%s'", lw_error_text(), text);
+    harness_close(&h);
+}
+
+static lw_model *small_model(void)
+{
+    return test_model("m", LW_PART_GENERATOR, "generator/dcgan",
+                      (const char *[]){"z_dim=4", "width=2", "depth=1", NULL});
+}
+
+static void directions_are_ordered_orthogonal_and_walked_along(void **state)
+{
+    (void)state;
+    lw_device *device = lw_device_open("cpu", "native");
+    lw_model *model = small_model();
+    lw_tensor *z = lw_tensor_create(LW_SHAPE(2, 4));
+    lw_normal((lw_stream){.seed = 1}, 0, 8, z->data);
+    harness h;
+    prepare(&h, model, device, z, (const char *[]){"preserve", "gaussian", NULL});
+    test_must(harness_run(&h));
+    char *path = harness_path(&h, "directions.safetensors");
+    lw_directions *d = lw_directions_load(path, NULL);
+    lw_free(path);
+    assert_non_null(d);
+    assert_true(d->count == 3 && d->scores[0] >= d->scores[1] && d->scores[1] >= d->scores[2] &&
+                d->scores[2] > 0);
+    for (int j = 0; j < 3; j++)
+        for (int k = 0; k < j; k++) {
+            double dot = 0;
+            for (int i = 0; i < 4; i++)
+                dot += (double)d->vectors[j * 4 + i] * d->vectors[k * 4 + i];
+            assert_true(fabs(dot) < 0.01);
+        }
+    const lw_tensor *walk = harness_output(&h, "walk");
+    assert_true(lw_shape_equal(walk->shape, LW_SHAPE(4, 3, 4)));
+    for (int m = 0; m < 4; m++) {
+        near(walk->data + (m * 3 + 1) * 4, z->data + m / 2 * 4, 4, 1e-5); /* a stride of 0 stays */
+        for (int t = 0; t < 3; t += 2) {
+            double length = 0, start = 0,
+                   moved = 0; /* a stride keeps the norm, and goes along the direction */
+            for (int i = 0; i < 4; i++) {
+                float at = walk->data[(m * 3 + t) * 4 + i], from = z->data[m / 2 * 4 + i];
+                length += (double)at * at;
+                start += (double)from * from;
+                moved += ((double)at - from) * d->vectors[m % 2 * 4 + i] * (t - 1);
+            }
+            assert_true(fabs(length - start) < 1e-4 * start && moved > 0);
+        }
+    }
+    assert_true(lw_shape_equal(harness_output(&h, "images")->shape, LW_SHAPE(4, 3, 3, 16, 16)));
+    lw_directions_destroy(d);
+    harness_close(&h);
+    lw_tensor_destroy(z);
+    lwi_model_destroy(model);
+    lw_device_close(device);
+}
+
+static void learned_walks_go_through_w_too(void **state)
+{
+    (void)state;
+    lw_device *device = lw_device_open("cpu", "native");
+    lw_model *model =
+        test_model("m", LW_PART_GENERATOR, "generator/stylegan2",
+                   (const char *[]){"widths=[4, 4]", "z_dim=6", "w_dim=5", "mapping_layers=2", NULL});
+    lw_tensor *z = lw_tensor_create(LW_SHAPE(2, 6));
+    lw_normal((lw_stream){.seed = 1}, 0, 12, z->data);
+    harness h;
+    prepare(&h, model, device, z, (const char *[]){"space", "w", "tap", "b4_conv1", NULL});
+    test_must(harness_run(&h));
+    assert_true(lw_shape_equal(harness_output(&h, "walk")->shape, LW_SHAPE(4, 3, 5)));
+    assert_true(lw_shape_equal(harness_output(&h, "directions")->shape, LW_SHAPE(3, 4, 5)));
+    harness_close(&h);
+    fails(model, device, z, (const char *[]){"space", "w", "preserve", "gaussian", NULL}, LW_INVALID,
+          "W is not distributed as a Gaussian");
+    fails(model, device, z, (const char *[]){"space", "w", "count", "6", NULL}, LW_INVALID,
+          "6 directions cannot be orthogonal; W of model 'm' has 5 dimensions");
+    lw_tensor_destroy(z);
+    lwi_model_destroy(model);
+    lw_device_close(device);
+}
+
+static void mistakes_are_told(void **state)
+{
+    (void)state;
+    lw_device *device = lw_device_open("cpu", "native");
+    lw_model *model = small_model();
+    lw_tensor *z = lw_tensor_create(LW_SHAPE(1, 4));
+    fails(model, device, z, (const char *[]){"tap", "block7", NULL}, LW_NOT_FOUND,
+          "the generator of model 'm' has no tap 'block7'; it has format, affine0, block0, block1");
+    fails(model, device, z, (const char *[]){"count", "5", NULL}, LW_INVALID,
+          "5 directions cannot be orthogonal; Z of model 'm' has 4");
+    fails(model, device, z, (const char *[]){"space", "w", NULL}, LW_UNSUPPORTED, "no mapping network");
+    fails(model, device, z, (const char *[]){"drawn", "4", NULL}, LW_INVALID,
+          "4 of 3 directions cannot be drawn");
+    fails(model, device, z, (const char *[]){"form", "released", "drawn", "3", NULL}, LW_INVALID,
+          "compares 2 directions");
+    lw_store *weights = lw_model_store(model, LW_PART_GENERATOR);
+    const char *name = lw_store_name(weights, 0);
+    lw_tensor *broken = lw_tensor_copy(lw_store_get(weights, name));
+    broken->data[0] = NAN;
+    test_must(lw_store_set(weights, name, broken->shape, broken->data));
+    lw_tensor_destroy(broken);
+    fails(model, device, z, (const char *[]){NULL}, LW_NUMERIC,
+          "step 'test': 'loss' is not a number at iteration 0");
+    lw_tensor_destroy(z);
+    lwi_model_destroy(model);
+    lw_device_close(device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_start_is_that_of_the_released_code),
+        cmocka_unit_test(walks_keep_the_norm_as_in_the_released_code),
+        cmocka_unit_test(training_goes_as_in_the_released_code),
+        cmocka_unit_test(drawing_all_directions_is_equation_8_and_drawing_two_is_its_expectation),
+        cmocka_unit_test(gradients_are_those_of_differences),
+        cmocka_unit_test(keeping_the_density_teaches_the_correction_alone),
+        cmocka_unit_test(uniform_and_mixture_densities_are_recovered),
+        cmocka_unit_test(directions_are_ordered_orthogonal_and_walked_along),
+        cmocka_unit_test(learned_walks_go_through_w_too),
+        cmocka_unit_test(mistakes_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
