@@ -410,6 +410,14 @@ static void a_killed_search_by_dp_lase_ends_with_the_same_bytes(void **state)
                                  "density_width: 8, correction_width: 8}, inputs: {z: start.z}");
 }
 
+/* Batch statistics are taken up too. */
+static void a_killed_latent_discovery_ends_with_the_same_bytes(void **state)
+{
+    (void)state;
+    directions_resume("discovery", "method/latent-discovery, with: {model: m, count: 4, iterations: 300, "
+                                   "batch: 4, width: 1, judged: 3}");
+}
+
 /* Weights that fly apart end the run; the checkpoint before that is kept, and is finite. */
 static void a_loss_that_is_no_number_leaves_the_last_checkpoint(void **state)
 {
@@ -472,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_killed_training_of_a_network_ends_with_the_same_bytes),
         cmocka_unit_test(killed_finders_and_walks_end_with_the_same_bytes),
         cmocka_unit_test(a_killed_search_by_dp_lase_ends_with_the_same_bytes),
+        cmocka_unit_test(a_killed_latent_discovery_ends_with_the_same_bytes),
         cmocka_unit_test(a_loss_that_is_no_number_leaves_the_last_checkpoint),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
