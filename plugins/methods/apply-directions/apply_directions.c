@@ -10,6 +10,7 @@ static const char *const needs[] = {"synthesize", NULL};
 static const char *const spaces[] = {"w+", "z", NULL};
 static const char *const units[] = {"deviation", "length", NULL};
 static const char *const origins[] = {"latent", "boundary", NULL};
+static const char *const preserves[] = {"none", "norm", NULL};
 static const char *const orders[] = {"sample", "direction", NULL};
 
 static const lw_param params[] = {
@@ -30,6 +31,10 @@ static const lw_param params[] = {
      .doc = "Where amounts are counted from: the latent, or the boundary through the origin (InterFaceGAN's "
             "walks in Z "
             "and W)."},
+    {"preserve", LW_PARAM_CHOICE, NULL, "none", .choices = preserves,
+     .doc =
+         "Whether each point of a walk through Z keeps the norm of its latent, and so its density (DP-LaSE, "
+         "eq. 2)."},
     {"layers", LW_PARAM_INTS, NULL, "", 0, 1000, NULL,
      "First and last layer of w+ that are moved, among those the direction moves; absent: all of them."},
     {"by", LW_PARAM_CHOICE, NULL, "sample", .choices = orders,
@@ -88,6 +93,10 @@ static lw_status take_latents(apply *a)
     if (a->plus && !lw_model_has(a->model, "map"))
         return lw_fail(LW_UNSUPPORTED, "model '%s' has no mapping network, so there is no w+; set `space: z`",
                        lw_model_name(a->model));
+    if (a->plus && strcmp(lw_text(lw_step_args(a->step), "preserve"), "norm") == 0)
+        return lw_fail(LW_INVALID,
+                       "preserve: only latents in Z are normal, so that their norm tells their density; "
+                       "set `space: z`");
     a->latents = (plus ? plus : z)->shape.dim[0];
     a->layers = a->plus ? lw_model_dim(a->model, "num_ws") : 1;
     a->size = lw_model_dim(a->model, a->plus ? "w_dim" : "z_dim");
@@ -166,15 +175,19 @@ static lw_tensor *walk_all(const apply *a)
     const double start = lw_float(args, "start"), end = lw_float(args, "end");
     const bool by_sample = strcmp(lw_text(args, "by"), "sample") == 0;
     const bool boundary = strcmp(lw_text(args, "origin"), "boundary") == 0;
+    const bool keep_norm = strcmp(lw_text(args, "preserve"), "norm") == 0;
     lw_tensor *walk = lw_tensor_create(a->plus ? LW_SHAPE(walks, steps, a->layers, a->size)
                                                : LW_SHAPE(walks, steps, a->size));
     for (int64_t m = 0; walk && m < walks; m++) {
         int64_t n = by_sample ? m / a->directions : m % a->latents,
                 k = by_sample ? m % a->directions : m / a->latents;
-        for (int64_t t = 0; t < steps; t++)
+        for (int64_t t = 0; t < steps; t++) {
+            float *point = walk->data + (m * steps + t) * row;
             walk_point(a->from->data + n * row, a->along->data + k * row, a->layers, a->size,
-                       start + (end - start) * (double)t / (double)(steps - 1), boundary,
-                       walk->data + (m * steps + t) * row);
+                       start + (end - start) * (double)t / (double)(steps - 1), boundary, point);
+            if (keep_norm)
+                walk_keep_norm(a->from->data + n * row, a->size, point);
+        }
     }
     return walk;
 }

@@ -10,5 +10,8 @@
  * of being moved by it. A displacement is as long as its layer's unit. */
 void walk_point(const float *latent, const float *displacement, int64_t layers, int64_t size, double amount,
                 bool boundary, float *out);
+/* Gives `point` the length of `latent`, [size] both, and so its density where latents are normal (DP-LaSE,
+ * equation 2). */
+void walk_keep_norm(const float *latent, int64_t size, float *point);
 
 #endif

@@ -174,6 +174,32 @@ static void amounts_can_be_counted_from_the_boundary(void **state)
     harness_close(&h);
 }
 
+static void walks_can_keep_the_norm_of_their_latents(void **state)
+{
+    setup *s = *state;
+    harness h;
+    prepare(&h, s, s->of_z,
+            (const char *[]){"space", "z", "preserve", "norm", "start", "-30", "end", "30", NULL});
+    must_run(&h);
+    const lw_tensor *walk = harness_output(&h, "walk");
+    for (int m = 0; m < N; m++)
+        for (int t = 0; t < 3; t++) {
+            const float *point = walk->data + (m * 3 + t) * Z, *from = s->z->data + m * Z;
+            double length = 0, wanted = 0;
+            for (int i = 0; i < Z; i++) {
+                length += (double)point[i] * point[i];
+                wanted += (double)from[i] * from[i];
+                if (t == 1) /* an amount of 0 */
+                    assert_float_equal(point[i], from[i], 1e-5);
+                else if (i > 0 && i != 4) /* towards the direction, and the rest shrinks alike */
+                    assert_float_equal(point[i] * from[0], from[i] * point[0], 1e-4);
+            }
+            assert_float_equal(length, wanted, 1e-4 * wanted);
+            assert_true(t == 1 || (point[4] > 0) == (t == 2));
+        }
+    harness_close(&h);
+}
+
 static void expect(harness *h, lw_status status, const char *text)
 {
     assert_int_equal(harness_run(h), status);
@@ -199,6 +225,8 @@ static void mistakes_are_told(void **state)
     prepare(&h, s, s->of_z, (const char *[]){NULL});
     h.model = s->plain;
     expect(&h, LW_UNSUPPORTED, "set `space: z`");
+    prepare(&h, s, s->directions, (const char *[]){"preserve", "norm", NULL});
+    expect(&h, LW_INVALID, "only latents in Z are normal");
     s->of_z->data[4] = NAN;
     prepare(&h, s, s->of_z, (const char *[]){"space", "z", NULL});
     expect(&h, LW_NUMERIC, "direction 0 is not finite");
@@ -213,6 +241,7 @@ int main(void)
         cmocka_unit_test(walks_can_be_sorted_by_direction),
         cmocka_unit_test(layers_and_units_narrow_what_is_moved),
         cmocka_unit_test(amounts_can_be_counted_from_the_boundary),
+        cmocka_unit_test(walks_can_keep_the_norm_of_their_latents),
         cmocka_unit_test(mistakes_are_told),
     };
     return cmocka_run_group_tests(tests, open, close);
