@@ -11,7 +11,7 @@ static const char *const spaces[] = {"w+", "z", NULL};
 static const char *const units[] = {"deviation", "length", NULL};
 static const char *const origins[] = {"latent", "boundary", NULL};
 static const char *const preserves[] = {"none", "norm", NULL};
-static const char *const orders[] = {"sample", "direction", NULL};
+static const char *const orders[] = {"sample", "direction", "pair", NULL};
 
 static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, .choices = needs, .doc = "The model whose latents are moved."},
@@ -39,8 +39,9 @@ static const lw_param params[] = {
      "First and last layer of w+ that are moved, among those the direction moves; absent: all of them."},
     {"by", LW_PARAM_CHOICE, NULL, "sample", .choices = orders,
      .doc = "What the walks are sorted by: all directions of the first latent, then of the next; or all "
-            "latents along the "
-            "first direction, then along the next."},
+            "latents along the first direction, then along the next. `pair`: each latent goes along one "
+            "direction "
+            "of its own, its number's."},
 };
 
 static const lw_port inputs[] = {
@@ -50,7 +51,7 @@ static const lw_port inputs[] = {
     {"directions", "direction[K, \xe2\x80\xa6]", .doc = "Directions, of which each moves every latent."},
 };
 static const lw_port outputs[] = {
-    {"walk", "latent[M, steps, \xe2\x80\xa6]", .doc = "M = N K walks: z, or w+."},
+    {"walk", "latent[M, steps, \xe2\x80\xa6]", .doc = "M = N K walks (of pairs: N): z, or w+."},
     {"images", "image[M, steps, channels, height, width]", .doc = "Their images."},
 };
 
@@ -158,6 +159,9 @@ static lw_status take_directions(apply *a)
                        lw_shape_text(given->shape, found));
     LW_TRY(read_layers(a, &first, &last));
     a->directions = given->shape.dim[0];
+    if (strcmp(lw_text(lw_step_args(a->step), "by"), "pair") == 0 && a->directions != a->latents)
+        return lw_fail(LW_INVALID, "by: %lld latents and %lld directions do not pair", (long long)a->latents,
+                       (long long)a->directions);
     a->along = lw_tensor_copy(given);
     if (!a->along)
         return lw_error_status();
@@ -170,17 +174,19 @@ static lw_status take_directions(apply *a)
 static lw_tensor *walk_all(const apply *a)
 {
     const lw_args *args = lw_step_args(a->step);
-    const int64_t steps = lw_int(args, "steps"), row = a->layers * a->size,
-                  walks = a->latents * a->directions;
-    const double start = lw_float(args, "start"), end = lw_float(args, "end");
     const bool by_sample = strcmp(lw_text(args, "by"), "sample") == 0;
+    const bool pair = strcmp(lw_text(args, "by"), "pair") == 0;
+    const int64_t steps = lw_int(args, "steps"), row = a->layers * a->size,
+                  walks = pair ? a->latents : a->latents * a->directions;
+    const double start = lw_float(args, "start"), end = lw_float(args, "end");
     const bool boundary = strcmp(lw_text(args, "origin"), "boundary") == 0;
     const bool keep_norm = strcmp(lw_text(args, "preserve"), "norm") == 0;
     lw_tensor *walk = lw_tensor_create(a->plus ? LW_SHAPE(walks, steps, a->layers, a->size)
                                                : LW_SHAPE(walks, steps, a->size));
     for (int64_t m = 0; walk && m < walks; m++) {
-        int64_t n = by_sample ? m / a->directions : m % a->latents,
-                k = by_sample ? m % a->directions : m / a->latents;
+        int64_t n = by_sample ? m / a->directions : m % a->latents, k = pair        ? m
+                                                                        : by_sample ? m % a->directions
+                                                                                    : m / a->latents;
         for (int64_t t = 0; t < steps; t++) {
             float *point = walk->data + (m * steps + t) * row;
             walk_point(a->from->data + n * row, a->along->data + k * row, a->layers, a->size,

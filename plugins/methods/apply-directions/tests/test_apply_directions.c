@@ -145,6 +145,23 @@ static void walks_can_be_sorted_by_direction(void **state)
     harness_close(&by_direction);
 }
 
+static void latents_can_have_a_direction_each(void **state)
+{
+    setup *s = *state;
+    harness h;
+    prepare(&h, s, s->directions, (const char *[]){"by", "pair", NULL});
+    must_run(&h);
+    assert_true(lw_shape_equal(harness_output(&h, "walk")->shape, LW_SHAPE(N, 3, L, W)));
+    assert_float_equal(at(&h, 0, 2, 0, 1) - at(&h, 0, 0, 0, 1), 12, 1e-5); /* six deviations of 2 */
+    assert_float_equal(at(&h, 1, 2, 2, 0) - at(&h, 1, 0, 2, 0), 18, 1e-5); /* of 3, in layer 2 alone */
+    assert_float_equal(at(&h, 1, 2, 0, 1) - at(&h, 1, 0, 0, 1), 0, 1e-5);
+    harness_close(&h);
+    prepare(&h, s, s->of_z, (const char *[]){"space", "z", "by", "pair", NULL});
+    assert_int_equal(harness_run(&h), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "2 latents and 1 directions do not pair"));
+    harness_close(&h);
+}
+
 static void layers_and_units_narrow_what_is_moved(void **state)
 {
     harness h;
@@ -239,6 +256,7 @@ int main(void)
         cmocka_unit_test(walks_are_those_of_the_official_code),
         cmocka_unit_test(every_latent_is_moved_along_every_direction),
         cmocka_unit_test(walks_can_be_sorted_by_direction),
+        cmocka_unit_test(latents_can_have_a_direction_each),
         cmocka_unit_test(layers_and_units_narrow_what_is_moved),
         cmocka_unit_test(amounts_can_be_counted_from_the_boundary),
         cmocka_unit_test(walks_can_keep_the_norm_of_their_latents),
