@@ -96,6 +96,43 @@ static void directions_runs(void **state)
     assert_file("directions/steps/find/directions.safetensors");
 }
 
+static void dp_lase_runs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *settings;
+    } all[] = {
+        {"table-1",
+         "--set steps.start.with.count=3 --set steps.random.with.count=3 --set steps.quality.with.samples=8"},
+        {"figure-5", "--set steps.start.with.count=2 --set steps.random.with.count=2"},
+        {"directions", "--set steps.start.with.count=2 --set steps.explore.with.iterations=2 --set "
+                       "steps.explore.with.batch=2 "
+                       "--set steps.explore.with.tap=block0 --set steps.explore.with.count=3 --set "
+                       "steps.quality.with.samples=8 "
+                       "--set steps.learned_quality.with.samples=8"},
+        {"figure-10",
+         "--set steps.start.with.count=2 --set steps.explore.with.iterations=2 --set "
+         "steps.explore.with.batch=2 "
+         "--set steps.explore.with.tap=block0 --set steps.explore.with.count=3 --set "
+         "steps.discover.with.iterations=2 "
+         "--set steps.discover.with.batch=2 --set steps.discover.with.count=3 --set "
+         "steps.discover.with.judged=1 "
+         "--set steps.sefa.with.count=3 --set steps.walk.with.steps=3 --set steps.quality.with.samples=8"},
+        {"subspaces",
+         "--set steps.start.with.count=2 --set steps.walk.with.steps=3 --set steps.subspaces.with.tap=block1 "
+         "--set steps.subspaces.with.origin=1 --set steps.whole.with.from=1 --set "
+         "steps.confined.with.from=1"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char report[64];
+        assert_int_equal(shell("$L run $P/dp-lase/%s.yaml --quiet --out $W/%s %s", all[i].name, all[i].name,
+                               all[i].settings),
+                         0);
+        snprintf(report, sizeof report, "%s/report.html", all[i].name);
+        assert_file(report);
+    }
+}
+
 /* Twelve small pictures of noise: enough to train on for a moment. */
 static void make_pictures(void)
 {
@@ -261,6 +298,7 @@ int main(void)
         cmocka_unit_test(another_seed_gives_another_walk),
         cmocka_unit_test(trajectory_runs),
         cmocka_unit_test(directions_runs),
+        cmocka_unit_test(dp_lase_runs),
         cmocka_unit_test(train_dcgan_runs_and_its_model_walks),
         cmocka_unit_test(train_attributes_runs_and_its_network_is_loaded_again),
         cmocka_unit_test(frechet_distance_runs_with_the_shipped_network),
