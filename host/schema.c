@@ -105,7 +105,8 @@ static json_t *schema_of_inputs(const lw_plugin *plugin)
                      "required", required, "additionalProperties", 0);
 }
 
-/* if uses is this plugin's then with and inputs are as its tables say. */
+/* if uses is this plugin's then with and inputs are as its tables say. A step that takes over entries of a
+ * matrix may have any of them from there, so it is left to `latentwalk check`. */
 static json_t *rule_of(const lw_plugin *plugin, const char *id, bool has_inputs, bool require)
 {
     bool needs_with = false, needs_inputs = false;
@@ -121,8 +122,12 @@ static json_t *rule_of(const lw_plugin *plugin, const char *id, bool has_inputs,
         json_array_append_new(required, json_string("with"));
     if (needs_inputs)
         json_array_append_new(required, json_string("inputs"));
-    return json_pack("{s:{s:{s:{s:s}}, s:[s]}, s:{s:o, s:o}}", "if", "properties", "uses", "const", id,
-                     "required", "uses", "then", "properties", properties, "required", required);
+    json_t *condition =
+        json_pack("{s:{s:{s:s}}, s:[s]}", "properties", "uses", "const", id, "required", "uses");
+    if (has_inputs)
+        json_object_set_new(condition, "not", json_pack("{s:[s]}", "required", "matrix"));
+    return json_pack("{s:o, s:{s:o, s:o}}", "if", condition, "then", "properties", properties, "required",
+                     required);
 }
 
 static bool is_step(lw_kind kind)

@@ -125,10 +125,10 @@ static void dp_lase_runs(void **state)
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char report[64];
-        assert_int_equal(shell("$L run $P/dp-lase/%s.yaml --quiet --out $W/%s %s", all[i].name, all[i].name,
-                               all[i].settings),
+        assert_int_equal(shell("$L run $P/dp-lase/%s.yaml --quiet --out $W/dp-lase/%s %s", all[i].name,
+                               all[i].name, all[i].settings),
                          0);
-        snprintf(report, sizeof report, "%s/report.html", all[i].name);
+        snprintf(report, sizeof report, "dp-lase/%s/report.html", all[i].name);
         assert_file(report);
     }
 }
