@@ -28,12 +28,12 @@ function makeStrips(walk, frames) {
 }
 
 for (const walk of document.querySelectorAll(".walk")) {
-    const points = +walk.dataset.points;
+    const points = +walk.dataset.points, names = walk.dataset.at ? walk.dataset.at.split(" ") : null;
     const slider = walk.querySelector("input"), label = walk.querySelector("output");
     const play = walk.querySelector(".play"), frames = walk.querySelectorAll(".frames .frame");
     let timer = 0, direction = 1;
     const show = () => {
-        label.textContent = (+slider.value + 1) + " / " + points;
+        label.textContent = names ? names[+slider.value] : (+slider.value + 1) + " / " + points;
         frames.forEach(frame => showPoint(frame, +slider.value));
     };
     const stop = () => {

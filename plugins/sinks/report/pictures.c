@@ -111,6 +111,19 @@ static lw_status put_walk(page *p, lw_step *step, const batch *b, int64_t number
     return LW_OK;
 }
 
+/* What the points are called, where they have names. */
+static lw_status put_names(page *p, lw_step *step, int index, int64_t points)
+{
+    const int names = lw_list_count(lw_step_args(step), "at");
+    if (names && names != points)
+        return lw_fail(LW_INVALID, "at: %d names for the %lld points of '%s'", names, (long long)points,
+                       lw_step_input_name(step, "walks", index));
+    for (int i = 0; i < names; i++)
+        put_format(p, "%s%lld%s", i ? " " : " data-at=\"",
+                   (long long)lw_list_int(lw_step_args(step), "at", i), i == names - 1 ? "\"" : "");
+    return LW_OK;
+}
+
 static lw_status put_walk_set(page *p, lw_step *step, int index)
 {
     batch b;
@@ -123,7 +136,9 @@ static lw_status put_walk_set(page *p, lw_step *step, int index)
                        "'%s': %lld points of %lld x %lld px do not fit in one WebP sheet; lower `max_size`",
                        lw_step_input_name(step, "walks", index), (long long)points, (long long)b.shown_width,
                        (long long)b.shown_height);
-    put_format(p, "<figure class=\"walk\" data-points=\"%lld\">\n<figcaption><b>", (long long)points);
+    put_format(p, "<figure class=\"walk\" data-points=\"%lld\"", (long long)points);
+    LW_TRY(put_names(p, step, index, points));
+    put(p, ">\n<figcaption><b>");
     put_text(p, lw_step_input_name(step, "walks", index));
     put_format(p, "</b> <span class=\"quiet\">%lld of %lld walks, %lld points each</span></figcaption>\n",
                (long long)shown, (long long)count, (long long)points);

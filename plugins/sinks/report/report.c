@@ -4,6 +4,9 @@
 static const lw_param params[] = {
     {"title", LW_PARAM_STRING, NULL, "Latentwalk report", .doc = "The page's title."},
     {"first", LW_PARAM_INT, "walks", "16", 1, 1024, NULL, "Only the first walks of each input are shown."},
+    {"at", LW_PARAM_INTS, "steps", "", 0, 1000000, NULL,
+     "What the points of the walks are called beside their slider: the traversal's `keep`; absent: 1, 2, 3, "
+     "…"},
     {"max_images", LW_PARAM_INT, "images", "64", 1, 4096, NULL,
      "At most this many images of each grid are shown."},
     {"max_size", LW_PARAM_INT, "px", "256", 16, 2048, NULL, "Images with longer sides are shown smaller."},

@@ -200,6 +200,25 @@ static void curves_of_variants_share_a_chart(void **state)
     harness_close(&h);
 }
 
+static void points_are_called_as_they_are_named(void **state)
+{
+    (void)state;
+    harness h;
+    lw_tensor *walks = discs(2, 3);
+    harness_open(&h, "sink/report");
+    harness_set(&h, "at", "[0, 10, 500]");
+    harness_input(&h, "walks", "walk.images", "image", walks);
+    assert_int_equal(harness_run(&h), LW_OK);
+    char *page = read_page(&h);
+    assert_int_equal(count(page, "data-points=\"3\" data-at=\"0 10 500\">"), 1);
+    lw_free(page);
+    harness_set(&h, "at", "[0, 10]");
+    assert_int_equal(harness_run(&h), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "2 names for the 3 points of 'walk.images'"));
+    harness_close(&h);
+    lw_tensor_destroy(walks);
+}
+
 static void long_inputs_are_cut_and_large_images_made_smaller(void **state)
 {
     (void)state;
@@ -228,6 +247,7 @@ int main(void)
         cmocka_unit_test(tables_curves_and_parameters_are_there),
         cmocka_unit_test(tables_of_the_same_plugin_are_joined),
         cmocka_unit_test(curves_of_variants_share_a_chart),
+        cmocka_unit_test(points_are_called_as_they_are_named),
         cmocka_unit_test(long_inputs_are_cut_and_large_images_made_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
