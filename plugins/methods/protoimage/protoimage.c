@@ -139,7 +139,7 @@ static lw_status find(lw_step *step, protos *p, lw_tensor *found)
     return LW_OK;
 }
 
-/* Mean over the rows, put onto the sphere; and how far apart they and their images are. */
+/* Mean over the rows, put onto the sphere: [1, size] */
 static lw_tensor *mean_of(const lw_tensor *rows)
 {
     const int64_t count = rows->shape.dim[0], size = rows->shape.dim[1];
