@@ -129,7 +129,7 @@ static void mistakes_are_found_before_anything_runs(void **state)
     program_expect(command, 2, "'gamma' is '1.5': expected a number from 0 to 1");
     snprintf(command, sizeof command, "check %s --set steps.less-age-by-sent-gen.with.ranges=[3,1]", age);
     program_expect(command, 2, "ranges: 1 does not come after 3");
-    snprintf(command, sizeof command, "check %s --set steps.traverse.with.file=smile.safetensors", age);
+    snprintf(command, sizeof command, "check %s --set steps.traverse.with.file=%s", age, age);
     program_expect(command, 2, "others: it is for training, but `file` names a network trained already");
 }
 

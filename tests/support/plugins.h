@@ -10,8 +10,8 @@ lw_args *test_args(const char *id, const char *const *with);
 /* A model with freshly initialised weights, and further parts for it. Destroy with lwi_model_destroy. */
 lw_model *test_model(const char *name, lw_part part, const char *id, const char *const *with);
 void test_model_part(lw_model *model, lw_part part, const char *id, const char *const *with);
-/* Makes the weights of a fresh part, and multiplies its matrices and filters: fresh ones make pictures and outputs that
- * hardly differ. */
+/* Makes the weights of a fresh part, and multiplies its matrices and filters: fresh ones make pictures and
+ * outputs that hardly differ. */
 void test_strengthen(lw_model *model, lw_part part, float factor);
 void test_must(lw_status status);
 
