@@ -64,7 +64,8 @@ static int chosen(const char *const *choices, const char *text)
     return i;
 }
 
-static lw_status check(const lase *l, const lw_args *args)
+/* Do the settings go together, and with the model? */
+static lw_status fit(const lase *l, const lw_args *args)
 {
     if (l->in_w && !lw_model_has(l->model, "map"))
         return lw_fail(LW_UNSUPPORTED, "model '%s' has no mapping network, so there is no W; set `space: z`",
@@ -108,10 +109,23 @@ static lase read(lw_step *step)
     return l;
 }
 
+static lw_status check(lw_step *step)
+{
+    const lase l = read(step);
+    LW_TRY(fit(&l, lw_step_args(step)));
+    lw_graph *g = lw_graph_create();
+    if (!g)
+        return lw_error_status();
+    lase_features(g, &l, lw_input(g, "latent", LW_SHAPE(1, l.size)));
+    lw_status status = lw_graph_status(g);
+    lw_graph_destroy(g);
+    return status;
+}
+
 static lw_status run(lw_step *step)
 {
-    lase l = read(step);
-    LW_TRY(check(&l, lw_step_args(step)));
+    const lase l = read(step);
+    LW_TRY(fit(&l, lw_step_args(step)));
     lw_store *networks = lw_step_store(step, "networks");
     if (!networks)
         return lw_error_status();
@@ -125,7 +139,7 @@ static lw_status run(lw_step *step)
     return lw_step_output_directions(step, "directions", l.model, found, false);
 }
 
-static const lw_runner functions = {sizeof functions, run};
+static const lw_runner functions = {sizeof functions, run, check};
 
 LW_PLUGIN(METHOD, "dp-lase", "1.0.0",
           "Directions of most change, with walks along them that keep the latents' density",

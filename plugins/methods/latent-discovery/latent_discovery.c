@@ -256,7 +256,7 @@ static int chosen(const char *const *choices, const char *text)
     return i;
 }
 
-static lw_status open(discovery *d, lw_step *step)
+static lw_status read(discovery *d, lw_step *step)
 {
     d->step = step;
     d->args = lw_step_args(step);
@@ -273,6 +273,18 @@ static lw_status open(discovery *d, lw_step *step)
     if (d->count > d->size)
         return lw_fail(LW_INVALID, "count: %lld directions, but %s of model '%s' has %lld dimensions",
                        (long long)d->count, d->in_w ? "W" : "Z", lw_model_name(d->model), (long long)d->size);
+    return LW_OK;
+}
+
+static lw_status check(lw_step *step)
+{
+    discovery d = {0};
+    return read(&d, step);
+}
+
+static lw_status open(discovery *d, lw_step *step)
+{
+    LW_TRY(read(d, step));
     d->deformator = lw_step_store(step, "deformator");
     d->reconstructor = lw_step_store(step, "reconstructor");
     d->adam_d = lw_step_store(step, "deformator's adam");
@@ -288,7 +300,7 @@ static lw_status run(lw_step *step)
     return lw_step_output_directions(step, "directions", d.model, judge(&d), false);
 }
 
-static const lw_runner functions = {sizeof functions, run};
+static const lw_runner functions = {sizeof functions, run, check};
 
 LW_PLUGIN(METHOD, "latent-discovery", "1.0.0",
           "Directions that a network can tell apart by what they do to images",

@@ -329,6 +329,28 @@ static lw_status read(work *w, lw_step *step)
     return LW_OK;
 }
 
+/* The walks have no space yet: z, or w mapped from it, does for the tap. */
+static lw_status check(lw_step *step)
+{
+    work w = {.step = step,
+              .model = lw_step_model(step, "model"),
+              .tap = lw_text(lw_step_args(step), "tap"),
+              .space = "z"};
+    lw_graph *g = lw_graph_create();
+    if (!g)
+        return lw_error_status();
+    lw_value f = features(&w, g, lw_input(g, "latent", LW_SHAPE(1, lw_model_dim(w.model, "z_dim"))));
+    const int64_t channels = lw_is_null(f) ? 0 : lw_dim(g, f, 1),
+                  count = lw_int(lw_step_args(step), "subspaces");
+    lw_status status = lw_graph_status(g);
+    lw_graph_destroy(g);
+    return status != LW_OK ? status
+           : channels < count
+               ? lw_fail(LW_INVALID, "subspaces: the %lld channels of tap '%s' cannot be sorted into %lld",
+                         (long long)channels, w.tap, (long long)count)
+               : LW_OK;
+}
+
 static lw_status run(lw_step *step)
 {
     work w = {0};
@@ -348,7 +370,7 @@ static lw_status run(lw_step *step)
     return status;
 }
 
-static const lw_runner functions = {sizeof functions, run};
+static const lw_runner functions = {sizeof functions, run, check};
 
 LW_PLUGIN(METHOD, "subspace", "1.0.0",
           "Channels of a layer sorted into subspaces, and walks confined to each",

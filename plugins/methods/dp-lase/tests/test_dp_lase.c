@@ -454,6 +454,8 @@ static void fails(lw_model *model, lw_device *device, const lw_tensor *z, const 
     assert_int_equal(harness_run(&h), status);
     if (!strstr(lw_error_text(), text))
         fail_msg("'%s' does not say '%s'", lw_error_text(), text);
+    if (status != LW_NUMERIC) /* the others are found before anything runs */
+        assert_int_equal(lwi_step_check(h.step), status);
     harness_close(&h);
 }
 

@@ -256,10 +256,12 @@ static void walks_are_confined(void **state)
     prepare(&h, model, device, walk, "z", (const char *[]){"tap", "block5", NULL});
     assert_int_equal(harness_run(&h), LW_NOT_FOUND);
     assert_non_null(strstr(lw_error_text(), "it has format, affine0, block0, block1"));
+    assert_int_equal(lwi_step_check(h.step), LW_NOT_FOUND); /* found before anything runs */
     harness_close(&h);
     prepare(&h, model, device, walk, "z", (const char *[]){"tap", "block0", "subspaces", "9", NULL});
     assert_int_equal(harness_run(&h), LW_INVALID);
     assert_non_null(strstr(lw_error_text(), "8 channels cannot be sorted into 9 subspaces"));
+    assert_int_equal(lwi_step_check(h.step), LW_INVALID);
     harness_close(&h);
     prepare(&h, model, device, walk, "z", (const char *[]){"tap", "block0", "origin", "3", NULL});
     assert_int_equal(harness_run(&h), LW_INVALID);
