@@ -149,6 +149,44 @@ static void a_record_comes_before_the_cache_and_gives_the_same_bytes(void **stat
     assert_memory_equal(first, second, sizeof first);
 }
 
+static lw_status start_clblast(const char *given, const char *record, char **note)
+{
+    lw_device *device = lw_device_open("cpu", "clblast");
+    assert_non_null(device);
+    lw_status status = lwi_tuning_start(device, given, record, note);
+    lw_device_close(device);
+    return status;
+}
+
+static void clblasts_settings_are_recorded_and_restored(void **state)
+{
+    (void)state;
+    static const char two_one_zero[] =
+        "{\"choices\": {}, \"clblast\": {\"version\": 1, \"settings\": [2, 1, 0]}}";
+    char *note;
+    int settings[3];
+    assert_int_equal(lw_file_write(in_folder("set.json"), two_one_zero, sizeof two_one_zero - 1), LW_OK);
+    assert_int_equal(start_clblast(in_folder("set.json"), in_folder("clblast.json"), &note), LW_OK);
+    assert_null(note);
+    json_t *root = json_load_file(in_folder("clblast.json"), 0, NULL);
+    assert_int_equal(json_unpack(root, "{s:{s:[i, i, i]}}", "clblast", "settings", &settings[0], &settings[1],
+                                 &settings[2]),
+                     0);
+    assert_memory_equal(settings, ((int[]){2, 1, 0}), sizeof settings);
+    json_decref(root);
+}
+
+static void settings_that_clblast_does_not_have_are_refused(void **state)
+{
+    (void)state;
+    static const char wrong[] = "{\"choices\": {}, \"clblast\": {\"version\": 1, \"settings\": [2, 99, 0]}}";
+    char *note;
+    assert_int_equal(lw_file_write(in_folder("wrong.json"), wrong, sizeof wrong - 1), LW_OK);
+    assert_int_equal(start_clblast(in_folder("wrong.json"), NULL, &note), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "wrong.json"));
+    assert_non_null(strstr(lw_error_text(), "has no setting 99"));
+}
+
 static void a_broken_cache_is_measured_anew_with_a_word(void **state)
 {
     (void)state;
@@ -179,6 +217,8 @@ int main(void)
         cmocka_unit_test(a_measured_choice_is_kept_and_recorded),
         cmocka_unit_test(a_kept_choice_is_not_measured_again),
         cmocka_unit_test(a_record_comes_before_the_cache_and_gives_the_same_bytes),
+        cmocka_unit_test(clblasts_settings_are_recorded_and_restored),
+        cmocka_unit_test(settings_that_clblast_does_not_have_are_refused),
         cmocka_unit_test(a_broken_cache_is_measured_anew_with_a_word),
         cmocka_unit_test(a_broken_record_is_refused),
     };

@@ -165,7 +165,7 @@ static lw_status tune_family(const bench *b, int which, int *best)
         if (took >= 0 && (least < 0 || took < least))
             least = took, *best = i;
     }
-    return *best < 0 ? LW_OK : override(b->device, f, f->setting[*best]);
+    return *best < 0 ? LW_OK : override(b->device, f, f->setting[*best]); /* while the others are measured */
 }
 
 lw_status lwi_clblast_tune(lw_device *device, lwi_clblast_tuning *tuning)
@@ -175,7 +175,7 @@ lw_status lwi_clblast_tune(lw_device *device, lwi_clblast_tuning *tuning)
     for (int f = 0; f < FAMILIES && status == LW_OK; f++)
         status = tune_family(&b, f, &tuning->setting[f]);
     close_bench(&b);
-    return status;
+    return status == LW_OK ? lwi_clblast_apply(device, tuning) : status;
 }
 
 lw_status lwi_clblast_apply(lw_device *device, const lwi_clblast_tuning *tuning)
@@ -186,13 +186,35 @@ lw_status lwi_clblast_apply(lw_device *device, const lwi_clblast_tuning *tuning)
             return lw_fail(LW_INVALID, "CLBlast's %s has no setting %d here", families[f].kernel, i);
         if (i >= 0)
             LW_TRY(override(device, &families[f], families[f].setting[i]));
+        device->clblast.setting[f] = i >= 0 ? i : device->clblast.setting[f];
     }
     return LW_OK;
 }
 
-/* --- the user's cache --------------------------------------------------------------------------------- */
+/* --- the record of a run ------------------------------------------------------------------------------ */
 enum { FILE_VERSION = 1 }; /* rises when the settings above change their places */
 
+json_t *lwi_clblast_record(const lw_device *device)
+{
+    const int *s = device->clblast.setting;
+    return json_pack("{s:i, s:[i, i, i]}", "version", FILE_VERSION, "settings", s[0], s[1], s[2]);
+}
+
+lw_status lwi_clblast_restore(lw_device *device, const json_t *record, char **note)
+{
+    int version = 0, s[FAMILIES] = {0};
+    if (json_unpack((json_t *)(uintptr_t)record, "{s:i, s:[i, i, i]}", "version", &version, "settings", &s[0],
+                    &s[1], &s[2]) != 0 ||
+        version != FILE_VERSION)
+        return lw_fail(LW_INVALID, "it records CLBlast's settings in another way than this version");
+    for (int f = 0; f < FAMILIES && !*note; f++)
+        if (s[f] < 0 && device->clblast.setting[f] >= 0)
+            *note = lw_format("CLBlast was tuned for %s since the run: its products may round otherwise",
+                              device->info.name);
+    return lwi_clblast_apply(device, &(lwi_clblast_tuning){{s[0], s[1], s[2]}});
+}
+
+/* --- the user's cache --------------------------------------------------------------------------------- */
 /* The file of this device and driver; to be released. NULL: no home, no memory. */
 static char *cache_path(const lw_device *device)
 {

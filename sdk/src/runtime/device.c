@@ -165,6 +165,7 @@ static lw_status open_found(lw_device *device, const found *f)
 static lw_status open_device(lw_device *device, const char *selector, const char *blas)
 {
     device->references = 1;
+    device->clblast = (lwi_clblast_tuning){{-1, -1, -1}};
     if (selector && strcmp(selector, "none") == 0) {
         device->none = true;
         device->target = (lwi_target){true, 2, 16, 256, 32768};

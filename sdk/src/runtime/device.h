@@ -3,6 +3,7 @@
 #define LWI_DEVICE_H
 
 #include "compile/lowered.h"
+#include "runtime/clblast.h"
 
 #include <CL/cl.h>
 #include <pthread.h>
@@ -27,11 +28,12 @@ struct lw_device {
     lw_device_info info;
     lwi_built *built; /* programs made of embedded files */
     int built_count;
-    cl_mem arena;       /* working memory of all programs, which run one after the other */
-    size_t arena_count; /* floats */
+    cl_mem arena;               /* working memory of all programs, which run one after the other */
+    size_t arena_count;         /* floats */
+    lwi_clblast_tuning clblast; /* in force */
     struct lw_program *programs;
     struct lwi_profile *profile; /* NULL: launches are not timed */
-    pthread_t compiler;    /* of CLBlast's kernels, where compiles_ahead */
+    pthread_t compiler;          /* of CLBlast's kernels, where compiles_ahead */
     bool compiles_ahead;
 };
 

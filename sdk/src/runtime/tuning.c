@@ -34,9 +34,9 @@ static json_t *document(const lw_device_info *info, json_t *choices)
                      LW_VERSION, "choices", choices);
 }
 
-static lw_status save(const lw_device_info *info, json_t *choices, const char *path)
+/* Takes `root`. */
+static lw_status save(json_t *root, const char *path)
 {
-    json_t *root = document(info, choices);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(6)) : NULL;
     lw_status status = text ? lw_file_write(path, text, strlen(text)) : lw_fail(LW_MEMORY, "out of memory");
     json_decref(root);
@@ -52,6 +52,25 @@ static bool is_algorithm(const char *name, lwi_algorithm *algorithm)
             return true;
         }
     return false;
+}
+
+static lw_status save_record(const lwi_tuning *t)
+{
+    json_t *root = document(&t->device->info, t->used);
+    if (t->device->backend == &lwi_clblast)
+        json_object_set_new(root, "clblast", lwi_clblast_record(t->device));
+    return save(root, t->record);
+}
+
+/* Of a record: the settings of CLBlast, where it has such. */
+static lw_status restore(lw_device *device, const char *path, char **note)
+{
+    json_t *root = json_load_file(path, 0, NULL), *settings = json_object_get(root, "clblast");
+    lw_status status = LW_OK;
+    if (settings && device->backend == &lwi_clblast)
+        status = lwi_clblast_restore(device, settings, note);
+    json_decref(root);
+    return status == LW_OK ? status : lw_wrap("'%s' cannot be used", path);
 }
 
 /* The choices of a file; NULL where it holds none, `why` saying what is wrong. */
@@ -108,7 +127,9 @@ lw_status lwi_tuning_start(lw_device *device, const char *given, const char *rec
     if (!t->known)
         t->known = json_object();
     device->target.tuning = t;
-    return record ? save(&device->info, t->used, record) : LW_OK;
+    if (given)
+        LW_TRY(restore(device, given, note));
+    return record ? save_record(t) : LW_OK;
 }
 
 /* Another process may have saved since: its choices stay, ours are added. */
@@ -122,7 +143,8 @@ void lwi_tuning_close(lwi_tuning *t)
         if (now)
             json_object_update_missing(t->known, now);
         json_decref(now);
-        if (lwi_make_folders_above(t->cache) != LW_OK || save(&t->device->info, t->known, t->cache) != LW_OK)
+        if (lwi_make_folders_above(t->cache) != LW_OK ||
+            save(document(&t->device->info, t->known), t->cache) != LW_OK)
             lw_error_clear(); /* a cache only saves time */
     }
     json_decref(t->known);
@@ -263,7 +285,7 @@ lwi_algorithm lwi_tuned(lwi_tuning *t, const lwi_lowering *l, const lwi_conv *c)
         return algorithm;
     use(choice, c, &algorithm);
     json_object_set_new(t->used, key, choice);
-    if (t->record && save(&t->device->info, t->used, t->record) != LW_OK)
+    if (t->record && save_record(t) != LW_OK)
         lw_error_clear();
     return algorithm;
 }
