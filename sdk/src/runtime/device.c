@@ -216,7 +216,7 @@ void lwi_device_release(lw_device *device)
     lwi_tuning_close(device->target.tuning);
     for (int i = 0; i < device->built_count; i++) {
         clReleaseProgram(device->built[i].program);
-        lw_free(device->built[i].key);
+        lw_free(device->built[i].options);
     }
     lw_free(device->built);
     lwi_profile_destroy(device->profile);
@@ -279,23 +279,21 @@ lw_status lwi_device_build(lw_device *device, const char *source, const char *op
 
 lw_status lwi_device_program(lw_device *device, const char *source, const char *options, cl_program *program)
 {
-    char *key = lw_format("%s\n%s", options, source);
-    if (!key)
-        return LW_MEMORY;
     for (int i = 0; i < device->built_count; i++)
-        if (strcmp(device->built[i].key, key) == 0) {
+        if (device->built[i].source == source && strcmp(device->built[i].options, options) == 0) {
             *program = device->built[i].program;
-            lw_free(key);
             return LW_OK;
         }
     lwi_built *built = lw_resize(device->built, (size_t)device->built_count + 1, sizeof *built);
-    if (built)
-        device->built = built;
-    lw_status status = built ? lwi_device_build(device, source, options, program) : LW_MEMORY;
+    if (!built)
+        return LW_MEMORY;
+    device->built = built;
+    char *copy = lw_strdup(options);
+    lw_status status = copy ? lwi_device_build(device, source, options, program) : LW_MEMORY;
     if (status != LW_OK) {
-        lw_free(key);
+        lw_free(copy);
         return status;
     }
-    device->built[device->built_count++] = (lwi_built){key, *program};
+    device->built[device->built_count++] = (lwi_built){source, copy, *program};
     return LW_OK;
 }

@@ -9,7 +9,8 @@
 #include <pthread.h>
 
 typedef struct lwi_built {
-    char *key; /* options and source */
+    const char *source; /* as lwi_source gave it */
+    char *options;
     cl_program program;
 } lwi_built;
 
