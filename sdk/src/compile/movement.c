@@ -44,13 +44,16 @@ static void lower_pad(lwi_lowering *l, int node)
 
 static lwi_launch embedded(const lwi_lowering *l, const char *file, const char *kernel, int64_t items)
 {
-    lwi_launch launch = {.source = lwi_source(file), .kernel = kernel, .options = "", .local = {1, 1, 1}};
-    launch.global[0] = (size_t)items;
-    if (!l->target.is_cpu) {
-        launch.local[0] = GPU_LOCAL;
-        launch.global[0] = (size_t)((items + GPU_LOCAL - 1) / GPU_LOCAL * GPU_LOCAL);
+    if (l->target.is_cpu) {
+        lwi_launch launch = lwi_native_launch(l, kernel);
+        launch.global[0] = (size_t)items;
+        return launch;
     }
-    return launch;
+    return (lwi_launch){.source = lwi_source(file),
+                        .kernel = kernel,
+                        .options = "-DLANES=1",
+                        .global = {(size_t)((items + GPU_LOCAL - 1) / GPU_LOCAL * GPU_LOCAL), 1, 1},
+                        .local = {GPU_LOCAL, 1, 1}};
 }
 
 static void push(lwi_launch *launch, lwi_arg arg)
@@ -81,7 +84,7 @@ static void lower_indexed(lwi_lowering *l, int node)
     lwi_view view = new_view(l, node, LWI_PLAIN);
     int64_t width = l->target.is_cpu && inner ? inner : 1;
     int64_t items = outer * (gather ? many : table.dim[axis]) * (inner / width);
-    lwi_launch launch = embedded(l, "movement", gather ? "gather" : "scatter_add", items);
+    lwi_launch launch = embedded(l, "movement", gather ? "gather_rows" : "scatter_rows", items);
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg)LWI_READ(x));
     push(&launch, (lwi_arg)LWI_READ(index));
@@ -107,7 +110,6 @@ void lwi_lower_random(lwi_lowering *l, int node)
     lwi_view view = new_view(l, node, LWI_PLAIN);
     lwi_launch launch =
         embedded(l, "random", normal ? "normal_numbers" : "uniform_numbers", (blocks + run - 1) / run);
-    launch.options = l->target.is_cpu ? "-DLANES=16" : "-DLANES=1";
     push(&launch, (lwi_arg)LWI_WRITE(view.buffer));
     push(&launch, (lwi_arg){.kind = LWI_ARG_STREAM, .i = (int32_t)lw_purpose(inst.name)});
     push_ints(&launch, (int64_t[]){count, run}, 2);

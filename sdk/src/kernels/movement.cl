@@ -5,7 +5,7 @@ int row_of(global const float *index, int k, int size)
     return clamp((int)index[k], 0, size - 1);
 }
 
-kernel void gather(global float *y, global const float *x, global const float *index, int items, int size, int many,
+kernel void gather_rows(global float *y, global const float *x, global const float *index, int items, int size, int many,
                    int inner, int width)
 {
     int item = get_global_id(0);
@@ -22,7 +22,7 @@ kernel void gather(global float *y, global const float *x, global const float *i
 }
 
 /* The rows of x that go to one row of y are added in the order of the index: no atomics, the same every run. */
-kernel void scatter_add(global float *y, global const float *x, global const float *index, int items, int size,
+kernel void scatter_rows(global float *y, global const float *x, global const float *index, int items, int size,
                         int many, int inner, int width)
 {
     int item = get_global_id(0);

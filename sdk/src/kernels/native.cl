@@ -1,4 +1,4 @@
-/* native.cl — all kernels of the native back end as one program: building one costs a start 30 ms, even from a cache.
+/* native.cl — all embedded kernels that CPUs use, as one program: building one costs a start 30 ms, even from a cache.
  * -D: VW vector width. */
 
 /* HIGH and LOW rows of a register tile, TILES of them and PANELS a block at most, DEPTH steps at once; BLOCK_TILES and
@@ -47,3 +47,8 @@
 #undef R
 #define R 3
 #include "winograd.cl"
+
+#define LANES 16
+#include "movement.cl"
+#include "random.cl"
+#include "resample.cl"

@@ -31,7 +31,6 @@ lwi_buffer lwi_pack_matrix(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t
 lwi_buffer lwi_pack_transposed(lwi_lowering *l, lwi_buffer b, int64_t batch, int64_t k, int64_t n,
                                int64_t taps, int64_t stride);
 int lwi_panel(const lwi_lowering *l); /* columns of a panel on this device */
-lwi_launch lwi_native_launch(const lwi_lowering *l, const char *kernel); /* of native.cl, to be filled */
 
 void lwi_push(lwi_launch *launch, lwi_arg arg);
 void lwi_push_ints(lwi_launch *launch, const int64_t *value, int count);
