@@ -204,12 +204,13 @@ static json_t *schema_of_model(builder *b)
                      "additionalProperties", 0, "minProperties", 1);
 }
 
+/* Models or steps alone are fine: a part that others include. */
 static json_t *schema_of_pipeline(builder *b)
 {
     const char *fixed =
         "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\", \"title\": \"A Latentwalk "
         "pipeline\","
-        "\"type\": \"object\", \"required\": [\"latentwalk\", \"steps\"], \"additionalProperties\": false,"
+        "\"type\": \"object\", \"required\": [\"latentwalk\"], \"additionalProperties\": false,"
         "\"properties\": {"
         "\"latentwalk\": {\"const\": 1, \"description\": \"version of this format\"},"
         "\"seed\": {\"type\": \"integer\", \"minimum\": 0, \"description\": \"of all random numbers; 0 by "
