@@ -1,7 +1,6 @@
 /* detect.c — which plugins take a file's weights. */
 #include "detect.h"
 
-
 #include "common.h"
 #include "network.h"
 

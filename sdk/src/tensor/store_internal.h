@@ -1,8 +1,8 @@
 /* store_internal.h — what a store keeps per tensor, shared with the device runtime.
  *
- * A tensor has a host copy and, once a program was compiled against the store, a device copy, which may be the
- * same memory. At most one of the two is stale. The store knows no device: the runtime hangs its buffer and two
- * functions on the entry. An entry's address is stable for the life of its store.
+ * A tensor has a host copy and, once a program was compiled against the store, a device copy, which may be
+ * the same memory. At most one of the two is stale. The store knows no device: the runtime hangs its buffer
+ * and two functions on the entry. An entry's address is stable for the life of its store.
  *
  * Until it is first looked at, the host copy may lie in a file; its memory is untouched until then. */
 #ifndef LWI_STORE_INTERNAL_H
@@ -46,7 +46,8 @@ lwi_entry *lwi_store_entry(lw_store *store, const char *name);
 lwi_entry *lwi_store_entry_at(lw_store *store, size_t index);
 /* Makes the host copy current (from its file, or read_back where it is stale). */
 lw_status lwi_entry_refresh(lwi_entry *entry);
-/* Adds a tensor that is still to be filled in, or to be deferred. An error where the name is taken or impossible. */
+/* Adds a tensor that is still to be filled in, or to be deferred. An error where the name is taken or
+ * impossible. */
 lwi_entry *lwi_store_add(lw_store *store, const char *name, lw_shape shape);
 
 /* Leaves the new entry's numbers in the file until they are looked at; one more reference to `origin`. */
