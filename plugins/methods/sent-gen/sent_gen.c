@@ -57,8 +57,8 @@ static const lw_param params[] = {
     {"iterations", LW_PARAM_INT, NULL, "1000", 1, 10000000, NULL,
      "Training steps (M of algorithm 1, not in the paper)."},
     {"batch", LW_PARAM_INT, "pairs", "32", 1, 4096, NULL, "Pairs per step (not in the paper)."},
-    {"learning_rate", LW_PARAM_FLOAT, NULL, "1e-3", 0, 10, NULL,
-     "Adam's, betas 0.9 and 0.999 (Kingma & Ba's; not in the paper)."},
+    {"learning_rate", LW_PARAM_FLOAT, NULL, "5e-3", 0, 10, NULL,
+     "Adam's, betas 0.9 and 0.999 (not in the paper; see the README)."},
     {"half", LW_PARAM_BOOL, NULL, "false", .doc = "Store traversal.safetensors in half precision."},
 };
 
