@@ -246,20 +246,6 @@ static int64_t multiples(int64_t i, int64_t interval)
     return (i + interval - 1) / interval;
 }
 
-static lw_status restart(lw_store *adam)
-{
-    lw_status status = LW_OK;
-    for (size_t i = 0; i < lw_store_count(adam) && status == LW_OK; i++) {
-        const char *name = lw_store_name(adam, i);
-        lw_shape shape;
-        LW_TRY(lw_store_shape(adam, name, &shape));
-        lw_tensor *zeros = lw_tensor_create(shape);
-        status = zeros ? lw_store_set(adam, name, shape, zeros->data) : LW_MEMORY;
-        lw_tensor_destroy(zeros);
-    }
-    return status;
-}
-
 /* One update of the generator and what comes before it. Photographs are taken in the loader's order, whatever
  * the recipe: a batch for each part of each update of the discriminator. */
 static lw_status iterate(loop *l, int64_t i)
@@ -270,7 +256,7 @@ static lw_status iterate(loop *l, int64_t i)
     if (s->update[DISCRIMINATOR_LAZY])
         photos += multiples(i, l->interval[DISCRIMINATOR_LAZY]) * l->parts;
     for (int k = 0; k < 2 && schedule_turns(&l->schedule, i); k++)
-        LW_TRY(restart(l->t.adam[k]));
+        LW_TRY(lw_store_clear(l->t.adam[k]));
     for (int64_t k = 0; k < critics; k++, photos += l->parts)
         LW_TRY(update(l, s, DISCRIMINATOR, &now, i * critics + k, photos));
     for (update_kind kind = DISCRIMINATOR_LAZY; kind <= GENERATOR_LAZY; kind++)

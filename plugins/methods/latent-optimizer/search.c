@@ -59,14 +59,10 @@ static lw_status check_losses(const search *s)
     return LW_OK;
 }
 
+/* Zeros, unless a resumed run has brought the tensor. */
 static lw_status zeros(lw_store *store, const char *name, lw_shape shape)
 {
-    if (lw_store_has(store, name)) /* of a resumed run */
-        return LW_OK;
-    lw_tensor *tensor = lw_tensor_create(shape);
-    lw_status status = tensor ? lw_store_set(store, name, shape, tensor->data) : LW_MEMORY;
-    lw_tensor_destroy(tensor);
-    return status;
+    return lw_store_has(store, name) ? LW_OK : lw_store_set(store, name, shape, NULL);
 }
 
 static lw_status make_stores(search *s)
@@ -206,21 +202,6 @@ lw_status search_compile(search *s)
 }
 
 /* --- running ------------------------------------------------------------------------------------ */
-/* The optimiser begins afresh. */
-static lw_status forget(lw_store *state)
-{
-    for (size_t i = 0; i < lw_store_count(state); i++) {
-        lw_shape shape;
-        const char *name = lw_store_name(state, i);
-        LW_TRY(lw_store_shape(state, name, &shape));
-        lw_tensor *none = lw_tensor_create(shape);
-        lw_status status = none ? lw_store_set(state, name, shape, none->data) : LW_MEMORY;
-        lw_tensor_destroy(none);
-        LW_TRY(status);
-    }
-    return LW_OK;
-}
-
 lw_status search_begin(search *s, const float *z, const float *targets)
 {
     lw_shape shape;
@@ -229,7 +210,7 @@ lw_status search_begin(search *s, const float *z, const float *targets)
         LW_TRY(lw_store_shape(s->given, "targets", &shape));
         LW_TRY(lw_store_set(s->given, "targets", shape, targets));
     }
-    LW_TRY(forget(s->optimiser));
+    LW_TRY(lw_store_clear(s->optimiser));
     return lw_program_run(s->start);
 }
 

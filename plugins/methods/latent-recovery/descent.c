@@ -5,25 +5,6 @@
 #include <string.h>
 
 /* --- tensors ---------------------------------------------------------------------------------- */
-static lw_status set_zeros(lw_store *store, const char *name, lw_shape shape)
-{
-    lw_tensor *zeros = lw_tensor_create(shape);
-    lw_status status = zeros ? lw_store_set(store, name, shape, zeros->data) : LW_MEMORY;
-    lw_tensor_destroy(zeros);
-    return status;
-}
-
-/* Sets all tensors of the store to zeros. */
-static lw_status clear(lw_store *store)
-{
-    for (size_t i = 0; i < lw_store_count(store); i++) {
-        lw_shape shape;
-        LW_TRY(lw_store_shape(store, lw_store_name(store, i), &shape));
-        LW_TRY(set_zeros(store, lw_store_name(store, i), shape));
-    }
-    return LW_OK;
-}
-
 lw_value descent_variable(descent *d, lw_graph *g, const char *name, lw_shape shape)
 {
     const lw_scope scope = {.size = sizeof scope,
@@ -40,7 +21,7 @@ lw_value descent_variable(descent *d, lw_graph *g, const char *name, lw_shape sh
 
 lw_value descent_state(descent *d, lw_graph *g, const char *name, lw_shape shape)
 {
-    if (!lw_store_has(d->path, name) && set_zeros(d->path, name, shape) != LW_OK)
+    if (!lw_store_has(d->path, name) && lw_store_set(d->path, name, shape, NULL) != LW_OK)
         return lw_graph_fail(g, LW_MEMORY, "out of memory");
     return lw_parameter(g, d->path, name);
 }
@@ -57,9 +38,9 @@ static lw_status tell(descent *d, double loss, bool stopped)
 /* Variables and optimiser as at the start of the batch. The official code compares the first loss with 0. */
 static lw_status restart(descent *d, const descent_task *task)
 {
-    LW_TRY(clear(d->variables));
-    LW_TRY(clear(d->path));
-    LW_TRY(clear(d->adam));
+    LW_TRY(lw_store_clear(d->variables));
+    LW_TRY(lw_store_clear(d->path));
+    LW_TRY(lw_store_clear(d->adam));
     LW_TRY(tell(d, 0, false));
     return task->start(d);
 }
@@ -162,7 +143,7 @@ static lw_status open(descent *d, const descent_task *task)
         return LW_MEMORY;
     if (lw_store_has(d->kept, "rows")) /* resumed */
         return LW_OK;
-    LW_TRY(set_zeros(d->kept, "rows", LW_SHAPE(d->count, task->width)));
+    LW_TRY(lw_store_set(d->kept, "rows", LW_SHAPE(d->count, task->width), NULL));
     return tell(d, 0, false);
 }
 

@@ -73,8 +73,10 @@ LW_API lw_status lw_store_shape(const lw_store *store, const char *name, lw_shap
 /* The tensor's current values (read back from the device if a run changed them), borrowed until the
  * next change of the store; NULL when absent. */
 LW_API const lw_tensor *lw_store_get(lw_store *store, const char *name);
-/* Adds, or replaces the values of, a tensor (copied). A replaced one must keep its shape. */
+/* Adds, or replaces the values of, a tensor (copied; NULL: zeros). A replaced one must keep its shape. */
 LW_API lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const float *data);
+/* Sets all tensors to zeros: an optimiser starts afresh. */
+LW_API lw_status lw_store_clear(lw_store *store);
 /* Sets `name` to what `from` holds under `from_name`, which an error says is not there. */
 LW_API lw_status lw_store_copy(lw_store *store, const char *name, lw_store *from, const char *from_name);
 /* Copies every tensor of `from` whose name starts with `prefix`, under the rest of its name. */

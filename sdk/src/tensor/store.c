@@ -226,11 +226,20 @@ lw_status lw_store_set(lw_store *store, const char *name, lw_shape shape, const 
         LW_TRY(entry->settle(entry));
     size_t size = (size_t)lw_shape_count(shape) * sizeof *data;
     forget_origin(entry);
-    if (size)
+    if (data && size)
         memmove(entry->tensor->data, data, size);
+    else if (size)
+        memset(entry->tensor->data, 0, size);
     entry->host_stale = false;
     entry->device_stale = true;
     entry->version++;
+    return LW_OK;
+}
+
+lw_status lw_store_clear(lw_store *store)
+{
+    for (size_t i = 0; i < store->count; i++)
+        LW_TRY(lw_store_set(store, store->entries[i]->name, store->entries[i]->tensor->shape, NULL));
     return LW_OK;
 }
 
