@@ -47,6 +47,17 @@ static lw_status sum_up(lw_step *step)
     return lw_step_metric(step, "all", "sum", lw_store_get(store, "sum")->data[0]);
 }
 
+/* Counts in memory through three iterations, then sums up. */
+static int counted;
+static lw_status count_and_sum_up(lw_step *step)
+{
+    counted = 0;
+    for (int64_t i; lw_next_again(step, 3, &i);)
+        counted++;
+    LW_TRY(lw_step_finish(step));
+    return sum_up(step);
+}
+
 static lw_status log_nothing_finite(lw_step *step)
 {
     for (int64_t i; lw_next(step, 100, &i);)
@@ -138,6 +149,24 @@ static void a_cancelled_loop_goes_on_where_it_was(void **state)
     lwi_step_destroy(b.step);
 }
 
+/* Cancelled within it, after it, and within it once more on the way to a checkpoint that lies behind it. */
+static void a_loop_that_keeps_nothing_is_gone_through_again(void **state)
+{
+    (void)state;
+    static const int cancel[] = {2, 3 + 2, 1, -1}, through[] = {2, 3, 1, 3};
+    bench b;
+    for (int k = 0; k < 4; k++) {
+        cancel_after = cancel[k];
+        assert_int_equal(run(&b, count_and_sum_up, 0, k > 0), k < 3 ? LW_CANCELLED : LW_OK);
+        assert_int_equal(counted, through[k]);
+        if (k == 3) {
+            assert_int_equal(b.step->series[0].count, 5);
+            assert_true(b.step->series[0].value[4] == 15);
+        }
+        lwi_step_destroy(b.step);
+    }
+}
+
 static void what_is_no_number_stops_the_loop_and_is_named(void **state)
 {
     (void)state;
@@ -196,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loop_counts_and_curves_are_kept),
         cmocka_unit_test(a_cancelled_loop_goes_on_where_it_was),
+        cmocka_unit_test(a_loop_that_keeps_nothing_is_gone_through_again),
         cmocka_unit_test(what_is_no_number_stops_the_loop_and_is_named),
         cmocka_unit_test(files_stay_in_the_run_folder),
         cmocka_unit_test(an_output_left_unset_is_the_plugins_mistake),

@@ -163,17 +163,15 @@ static lw_status see_pictures(work *w, int64_t i)
     return LW_OK;
 }
 
-/* Both streams, side by side. What has been seen is not kept in checkpoints: a resumed run sees it again. */
+/* Both streams, side by side. */
 static lw_status see_all(work *w)
 {
-    int64_t real = batches(w, &w->known), made = batches(w, &w->made), done = 0;
-    for (int64_t i; lw_next(w->step, real > made ? real : made, &i);) {
-        for (; done <= i; done++) {
-            if (done < real)
-                LW_TRY(see_known(w, done));
-            if (done < made)
-                LW_TRY(see_pictures(w, done));
-        }
+    const int64_t known = batches(w, &w->known), made = batches(w, &w->made);
+    for (int64_t i; lw_next_again(w->step, known > made ? known : made, &i);) {
+        if (i < known)
+            LW_TRY(see_known(w, i));
+        if (i < made)
+            LW_TRY(see_pictures(w, i));
     }
     return lw_step_finish(w->step);
 }

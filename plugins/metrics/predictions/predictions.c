@@ -33,15 +33,13 @@ static lw_status look(lw_step *step, lw_model *model, const lw_dataset *dataset,
     float *images = program ? lw_alloc(pixels, sizeof *images) : NULL;
     float *row = images ? lw_alloc((size_t)(batch * k), sizeof *row) : NULL;
     lw_status status = row ? LW_OK : lw_error_status();
-    int64_t done = 0;
-    for (int64_t i; status == LW_OK && lw_next(step, (count + batch - 1) / batch, &i);)
-        for (; status == LW_OK && done <= i; done++) {
-            size_t real = lw_dataset_range(dataset, (size_t)(done * batch), (size_t)batch, images);
-            if ((status = lw_program_write(program, "images", images, pixels)) == LW_OK &&
-                (status = lw_program_run(program)) == LW_OK &&
-                (status = lw_program_read(program, "outputs", row, (size_t)(batch * k))) == LW_OK)
-                memcpy(outputs->data + done * batch * k, row, real * (size_t)k * sizeof *row);
-        }
+    for (int64_t i; status == LW_OK && lw_next_again(step, (count + batch - 1) / batch, &i);) {
+        size_t real = lw_dataset_range(dataset, (size_t)(i * batch), (size_t)batch, images);
+        if ((status = lw_program_write(program, "images", images, pixels)) == LW_OK &&
+            (status = lw_program_run(program)) == LW_OK &&
+            (status = lw_program_read(program, "outputs", row, (size_t)(batch * k))) == LW_OK)
+            memcpy(outputs->data + i * batch * k, row, real * (size_t)k * sizeof *row);
+    }
     lw_free(images);
     lw_free(row);
     return status == LW_OK ? lw_step_finish(step) : status;

@@ -56,21 +56,17 @@ static lw_status make(lw_step *step, lw_dataset *dataset, lw_tensor *latents, in
     return status;
 }
 
-/* Checkpoints do not keep pictures: a resumed run makes again what came before. */
 static lw_status make_all(lw_step *step, lw_dataset *dataset, const lw_tensor *z)
 {
     const int64_t count = z->shape.dim[0], width = z->shape.dim[1],
-                  wanted = lw_int(lw_step_args(step), "batch");
-    const int64_t batch = wanted < count ? wanted : count, batches = (count + batch - 1) / batch;
+                  wanted = lw_int(lw_step_args(step), "batch"), batch = wanted < count ? wanted : count;
     lw_tensor *latents = lw_tensor_create(LW_SHAPE(batch, width));
     lw_status status = latents ? LW_OK : LW_MEMORY;
-    int64_t done = 0;
-    for (int64_t i; status == LW_OK && lw_next(step, batches, &i);)
-        for (; status == LW_OK && done <= i; done++) {
-            const int64_t first = (done + 1) * batch > count ? count - batch : done * batch;
-            memcpy(latents->data, z->data + first * width, (size_t)(batch * width) * sizeof *z->data);
-            status = make(step, dataset, latents, first);
-        }
+    for (int64_t i; status == LW_OK && lw_next_again(step, (count + batch - 1) / batch, &i);) {
+        const int64_t first = (i + 1) * batch > count ? count - batch : i * batch;
+        memcpy(latents->data, z->data + first * width, (size_t)(batch * width) * sizeof *z->data);
+        status = make(step, dataset, latents, first);
+    }
     lw_tensor_destroy(latents);
     return status != LW_OK ? status : lw_step_finish(step);
 }

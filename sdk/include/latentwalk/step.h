@@ -75,6 +75,9 @@ LW_API lw_status lw_step_keep(lw_step *step, const char *name, lw_store *store);
  * total - 1; draws progress, takes checkpoints between iterations, and returns false when done or
  * cancelled (lw_step_cancelled tells; `run` then returns LW_CANCELLED through lw_step_finish). */
 LW_API bool lw_next(lw_step *step, int64_t total, int64_t *iteration);
+/* The same for a loop whose results no store keeps (features seen, pictures made): a resumed run goes through it again from
+ * 0, also where its checkpoint is of a later loop. Tell curves after it. */
+LW_API bool lw_next_again(lw_step *step, int64_t total, int64_t *iteration);
 LW_API lw_status lw_step_finish(lw_step *step); /* LW_OK, LW_CANCELLED, or the loop's error */
 LW_API bool lw_step_cancelled(const lw_step *step);
 

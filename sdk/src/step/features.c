@@ -57,15 +57,9 @@ static lw_status see(const seer *s, int64_t i)
 
 static lw_status see_all(const seer *s, lw_step *step)
 {
-    const int64_t batches = (s->count + s->batch - 1) / s->batch;
-    int64_t done = 0;
-    for (int64_t i; lw_next(step, batches, &i);)
-        for (; done <= i; done++)
-            LW_TRY(see(s, done));
-    LW_TRY(lw_step_finish(step));
-    for (; done < batches && !lw_step_is_dry(step); done++) /* a loop that was over before a resume */
-        LW_TRY(see(s, done));
-    return LW_OK;
+    for (int64_t i; lw_next_again(step, (s->count + s->batch - 1) / s->batch, &i);)
+        LW_TRY(see(s, i));
+    return lw_step_finish(step);
 }
 
 lw_tensor *lw_step_features(lw_step *step, lw_model *network, const char *tap, lw_model *model,

@@ -46,11 +46,12 @@ static bool is_due(lw_step *step)
     return lwi_clock() - step->last_checkpoint >= step->setup.checkpoint_every;
 }
 
-/* Between two iterations: may the next one begin? */
+/* Between two iterations: may the next one begin? While a resumed run still has its checkpoint, it goes again
+ * through a loop before that, and the checkpoint stays the one to go on from. */
 static bool may_continue(lw_step *step)
 {
     bool stop = step->setup.hooks.cancelled(step->setup.hooks.user);
-    if (!step->setup.dry && (stop || (step->iteration > 0 && is_due(step))) &&
+    if (!step->setup.dry && !step->resumed && (stop || (step->iteration > 0 && is_due(step))) &&
         lwi_checkpoint_save(step) != LW_OK) {
         lwi_step_fail(step);
         return false;
@@ -59,18 +60,19 @@ static bool may_continue(lw_step *step)
     return !stop;
 }
 
-bool lw_next(lw_step *step, int64_t total, int64_t *iteration)
+static bool next(lw_step *step, int64_t total, bool again, int64_t *iteration)
 {
     if (step->status != LW_OK || step->cancelled)
         return false;
     if (!step->in_loop) {
-        if (step->resumed && step->loop < step->resumed_loop) { /* finished before the checkpoint */
+        const bool over = step->resumed && step->loop < step->resumed_loop; /* before the checkpoint */
+        if (over && !again) {
             step->loop++;
             return false;
         }
         begin(step, total);
-        if (step->resumed) {
-            step->iteration = step->resumed_iteration;
+        if (step->resumed && !over) {
+            step->iteration = again ? 0 : step->resumed_iteration;
             lw_store_destroy(step->resumed);
             step->resumed = NULL;
         }
@@ -86,6 +88,16 @@ bool lw_next(lw_step *step, int64_t total, int64_t *iteration)
         return false;
     *iteration = step->iteration;
     return true;
+}
+
+bool lw_next(lw_step *step, int64_t total, int64_t *iteration)
+{
+    return next(step, total, false, iteration);
+}
+
+bool lw_next_again(lw_step *step, int64_t total, int64_t *iteration)
+{
+    return next(step, total, true, iteration);
 }
 
 bool lw_step_cancelled(const lw_step *step)
