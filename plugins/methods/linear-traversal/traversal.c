@@ -130,34 +130,11 @@ static void set_wanted(traversal *t)
 }
 
 /* --- what is told and kept ---------------------------------------------------------------------- */
-typedef struct mean {
-    double sum, squares, count;
-} mean;
-
-static void add(mean *m, double value)
-{
-    m->sum += value;
-    m->squares += value * value;
-    m->count++;
-}
-
-/* The mean as "NAME", the deviation as "NAME ±". */
-static lw_status log_mean(lw_step *step, const char *name, const mean *m)
-{
-    char spread[64];
-    if (m->count == 0)
-        return LW_OK;
-    const double average = m->sum / m->count;
-    snprintf(spread, sizeof spread, "%s \xc2\xb1", name);
-    LW_TRY(lw_step_log(step, name, average));
-    return lw_step_log(step, spread, sqrt(fmax(0, m->squares / m->count - average * average)));
-}
-
 /* Cosine to the aim, length of the step and distance travelled along the aims (Bounded Local Space,
  * section 4.1 and supplement 2.1: of the w reached), over the walks; the cosine of those that moved. */
 static lw_status tell(traversal *t)
 {
-    mean cosine = {0}, length = {0}, travelled = {0};
+    lw_spread cosine = {0}, length = {0}, travelled = {0};
     for (int64_t n = 0; n < t->count; n++) {
         const float *aim = t->aim + n * t->size, *at = t->at + n * t->size, *before = t->before + n * t->size;
         double along = 0, squares = 0, wanted = sqrt(traversal_dot(aim, aim, t->size));
@@ -167,15 +144,15 @@ static lw_status tell(traversal *t)
             squares += moved * moved;
         }
         if (wanted > 0 && squares > 0) {
-            add(&cosine, along / (wanted * sqrt(squares)));
+            lw_spread_add(&cosine, along / (wanted * sqrt(squares)));
             t->travelled[n] += along / wanted;
         }
-        add(&length, sqrt(squares));
-        add(&travelled, t->travelled[n]);
+        lw_spread_add(&length, sqrt(squares));
+        lw_spread_add(&travelled, t->travelled[n]);
     }
-    LW_TRY(log_mean(t->step, "cosine to the aim", &cosine));
-    LW_TRY(log_mean(t->step, "step length", &length));
-    return log_mean(t->step, "distance along the aim", &travelled);
+    LW_TRY(lw_step_log_spread(t->step, "cosine to the aim", t->iteration, &cosine));
+    LW_TRY(lw_step_log_spread(t->step, "step length", t->iteration, &length));
+    return lw_step_log_spread(t->step, "distance along the aim", t->iteration, &travelled);
 }
 
 static bool is_kept(const lw_args *args, int64_t steps)

@@ -203,17 +203,15 @@ static lw_status tell_by_quality(const realism *r, const lw_tensor *sigma)
 static lw_status tell(const realism *r, const lw_tensor *sigma)
 {
     const int64_t count = sigma->shape.dim[0];
-    double sum = 0, squares = 0, low = 1, high = 0;
+    lw_spread spread = {0};
+    double low = 1, high = 0;
     for (int64_t n = 0; n < count; n++) {
-        sum += (double)sigma->data[n];
-        squares += (double)sigma->data[n] * sigma->data[n];
+        lw_spread_add(&spread, (double)sigma->data[n]);
         low = fmin(low, (double)sigma->data[n]);
         high = fmax(high, (double)sigma->data[n]);
     }
-    const double mean = sum / (double)count;
-    LW_TRY(lw_step_metric(r->step, "sigma", "mean", mean));
-    LW_TRY(
-        lw_step_metric(r->step, "sigma", "deviation", sqrt(fmax(0, squares / (double)count - mean * mean))));
+    LW_TRY(lw_step_metric(r->step, "sigma", "mean", lw_spread_mean(&spread)));
+    LW_TRY(lw_step_metric(r->step, "sigma", "deviation", lw_spread_deviation(&spread)));
     LW_TRY(lw_step_metric(r->step, "sigma", "least", low));
     LW_TRY(lw_step_metric(r->step, "sigma", "largest", high));
     return tell_by_quality(r, sigma);

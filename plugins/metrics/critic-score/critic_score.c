@@ -1,7 +1,6 @@
 /* critic_score.c — metric/critic-score: how real the pictures along walks look to a discriminator. */
 #include <latentwalk/latentwalk.h>
 
-#include <math.h>
 #include <string.h>
 
 static const char *const needs[] = {"synthesize", "discriminator", NULL};
@@ -41,18 +40,14 @@ static lw_status tell(lw_step *step, int64_t t, int64_t points, const lw_tensor 
     const lw_args *args = lw_step_args(step);
     const int64_t count = scores->shape.dim[0],
                   at = lw_list_count(args, "at") ? lw_list_int(args, "at", (int)t) : t;
-    double sum = 0, squares = 0;
-    for (int64_t n = 0; n < count; n++) {
-        sum += (double)scores->data[n];
-        squares += (double)scores->data[n] * scores->data[n];
-    }
-    const double mean = sum / (double)count, deviation = sqrt(fmax(0, squares / (double)count - mean * mean));
-    LW_TRY(lw_step_log_at(step, "critic's score", at, mean));
-    LW_TRY(lw_step_log_at(step, "critic's score ±", at, deviation));
+    lw_spread spread = {0};
+    for (int64_t n = 0; n < count; n++)
+        lw_spread_add(&spread, (double)scores->data[n]);
+    LW_TRY(lw_step_log_spread(step, "critic's score", at, &spread));
     if (t > 0 && t < points - 1)
         return LW_OK;
-    LW_TRY(lw_step_metric(step, t ? "end" : "start", "critic's score", mean));
-    return lw_step_metric(step, t ? "end" : "start", "critic's score ±", deviation);
+    LW_TRY(lw_step_metric(step, t ? "end" : "start", "critic's score", lw_spread_mean(&spread)));
+    return lw_step_metric(step, t ? "end" : "start", "critic's score ±", lw_spread_deviation(&spread));
 }
 
 static lw_status score_point(lw_step *step, int64_t t)

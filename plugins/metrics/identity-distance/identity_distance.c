@@ -46,18 +46,16 @@ static lw_status tell(lw_step *step, const lw_tensor *features, int64_t count, i
     const int64_t size = features->shape.dim[1], from = lw_int(lw_step_args(step), "from");
     double total = 0, mean = 0;
     for (int64_t t = 0; t < points; t++) {
-        double sum = 0, squares = 0, apart;
+        lw_spread spread = {0};
+        double apart;
         for (int64_t n = 0; n < count; n++) {
             const float *walk = features->data + n * points * size;
             LW_TRY(distance(walk + from * size, walk + t * size, size, &apart));
-            sum += apart;
-            squares += apart * apart;
+            lw_spread_add(&spread, apart);
         }
-        mean = sum / (double)count;
+        mean = lw_spread_mean(&spread);
         total += t == from ? 0 : mean;
-        LW_TRY(lw_step_log_at(step, "identity distance", t, mean));
-        LW_TRY(lw_step_log_at(step, "identity distance \xc2\xb1", t,
-                              sqrt(fmax(0, squares / (double)count - mean * mean))));
+        LW_TRY(lw_step_log_spread(step, "identity distance", t, &spread));
     }
     LW_TRY(lw_step_metric(step, "walk", "mean over the other points", total / (double)(points - 1)));
     return lw_step_metric(step, "walk", "at the end", mean);

@@ -18,38 +18,32 @@ static const lw_port inputs[] = {
     {"z", "z[N, z_dim]", .doc = "Where the Jacobian is taken."},
 };
 
-/* Sums over latents, of each of the k singular values and of what is told of one Jacobian. */
+/* Over latents: each of the k singular values, and what is told of one Jacobian. */
 typedef struct sums {
-    int64_t k, count;
-    double *value, *square; /* [k] */
-    double condition, alive;
+    int64_t k;
+    lw_spread *value; /* [k] */
+    lw_spread condition;
+    double alive;
 } sums;
 
 static void add(sums *s, const float *values, double cutoff)
 {
     for (int64_t i = 0; i < s->k; i++) {
-        s->value[i] += values[i];
-        s->square[i] += (double)values[i] * values[i];
+        lw_spread_add(&s->value[i], (double)values[i]);
         s->alive += values[i] > cutoff;
     }
-    s->condition += log10((double)values[0] / fmax(values[s->k - 1], 1e-30));
-    s->count++;
+    lw_spread_add(&s->condition, log10((double)values[0] / fmax(values[s->k - 1], 1e-30)));
 }
 
 static lw_status tell(lw_step *step, const sums *s)
 {
-    const double n = (double)s->count;
-    for (int64_t i = 0; i < s->k; i++) {
-        const double mean = s->value[i] / n;
-        LW_TRY(lw_step_log_at(step, "singular value", i + 1, mean));
-        LW_TRY(lw_step_log_at(step, "singular value \xc2\xb1", i + 1,
-                              sqrt(fmax(0, s->square[i] / n - mean * mean))));
-    }
-    LW_TRY(lw_step_metric(step, "Jacobian", "largest", s->value[0] / n));
-    LW_TRY(lw_step_metric(step, "Jacobian", "median", s->value[s->k / 2] / n));
-    LW_TRY(lw_step_metric(step, "Jacobian", "smallest", s->value[s->k - 1] / n));
-    LW_TRY(lw_step_metric(step, "Jacobian", "condition (log10)", s->condition / n));
-    return lw_step_metric(step, "Jacobian", "values above the cutoff", s->alive / n);
+    for (int64_t i = 0; i < s->k; i++)
+        LW_TRY(lw_step_log_spread(step, "singular value", i + 1, &s->value[i]));
+    LW_TRY(lw_step_metric(step, "Jacobian", "largest", lw_spread_mean(&s->value[0])));
+    LW_TRY(lw_step_metric(step, "Jacobian", "median", lw_spread_mean(&s->value[s->k / 2])));
+    LW_TRY(lw_step_metric(step, "Jacobian", "smallest", lw_spread_mean(&s->value[s->k - 1])));
+    LW_TRY(lw_step_metric(step, "Jacobian", "condition (log10)", lw_spread_mean(&s->condition)));
+    return lw_step_metric(step, "Jacobian", "values above the cutoff", s->alive / s->condition.count);
 }
 
 static lw_status see(lw_local *local, const lw_tensor *z, int64_t batch, sums *s, double cutoff)
@@ -62,18 +56,12 @@ static lw_status see(lw_local *local, const lw_tensor *z, int64_t batch, sums *s
     return LW_OK;
 }
 
-/* A resumed run takes again what came before its checkpoint. */
 static lw_status measure(lw_step *step, lw_local *local, const lw_tensor *z, sums *s)
 {
     const double cutoff = lw_float(lw_step_args(step), "cutoff");
-    const int64_t batches = (z->shape.dim[0] + local->batch - 1) / local->batch;
-    int64_t done = 0;
-    for (int64_t i; lw_next(step, batches, &i);)
-        for (; done <= i; done++)
-            LW_TRY(see(local, z, done, s, cutoff));
+    for (int64_t i; lw_next_again(step, (z->shape.dim[0] + local->batch - 1) / local->batch, &i);)
+        LW_TRY(see(local, z, i, s, cutoff));
     LW_TRY(lw_step_finish(step));
-    for (; done < batches && !lw_step_is_dry(step); done++)
-        LW_TRY(see(local, z, done, s, cutoff));
     return lw_step_is_dry(step) ? LW_OK : tell(step, s);
 }
 
@@ -87,12 +75,9 @@ static lw_status run(lw_step *step)
                                     .batch = batch < count ? batch : count);
     if (!local)
         return lw_error_status();
-    sums s = {.k = local->k,
-              .value = lw_alloc((size_t)local->k, sizeof(double)),
-              .square = lw_alloc((size_t)local->k, sizeof(double))};
-    lw_status status = s.value && s.square ? measure(step, local, z, &s) : LW_MEMORY;
+    sums s = {.k = local->k, .value = lw_alloc((size_t)local->k, sizeof(lw_spread))};
+    lw_status status = s.value ? measure(step, local, z, &s) : LW_MEMORY;
     lw_free(s.value);
-    lw_free(s.square);
     lw_local_destroy(local);
     return status;
 }

@@ -2,7 +2,6 @@
 #include <latentwalk/latentwalk.h>
 
 #include <math.h>
-#include <stdio.h>
 
 static const lw_param params[] = {
     {"at", LW_PARAM_INTS, "steps", "", 0, 1000000, NULL,
@@ -14,27 +13,6 @@ static const lw_port inputs[] = {
     {"walk", "latent[N, T, d]", .doc = "N walks of T points, z or w."},
     {"aims", "latent[N, d]", .doc = "The unit direction that each walk was to go in."},
 };
-
-typedef struct mean {
-    double sum, squares, count;
-} mean;
-
-static void add(mean *m, double value)
-{
-    m->sum += value;
-    m->squares += value * value;
-    m->count++;
-}
-
-static double average(const mean *m)
-{
-    return m->sum / m->count;
-}
-
-static double deviation(const mean *m)
-{
-    return sqrt(fmax(0, m->squares / m->count - average(m) * average(m)));
-}
 
 /* From one point of a walk to another: how long that is, and how far along the aim. */
 typedef struct advance {
@@ -54,7 +32,7 @@ static advance measure(const float *from, const float *to, const float *aim, int
 }
 
 typedef struct sums {
-    mean cosine, length, along; /* of one step; of all that was gone so far */
+    lw_spread cosine, length, along; /* of one step; of all that was gone so far */
 } sums;
 
 /* Steps t of all walks, from point t to point t + 1. */
@@ -68,45 +46,35 @@ static sums measure_steps(const lw_tensor *walks, const lw_tensor *aims, int64_t
         const advance step = measure(from, from + size, aim, size),
                       all = measure(first, from + size, aim, size);
         if (step.length > 0) /* standing still has no direction */
-            add(&s.cosine, step.along / step.length);
-        add(&s.length, step.length);
-        add(&s.along, all.along);
+            lw_spread_add(&s.cosine, step.along / step.length);
+        lw_spread_add(&s.length, step.length);
+        lw_spread_add(&s.along, all.along);
     }
     return s;
-}
-
-static lw_status log_mean(lw_step *step, const char *name, int64_t at, const mean *m)
-{
-    char spread[64];
-    snprintf(spread, sizeof spread, "%s \xc2\xb1", name);
-    if (m->count == 0)
-        return LW_OK;
-    LW_TRY(lw_step_log_at(step, name, at, average(m)));
-    return lw_step_log_at(step, spread, at, deviation(m));
 }
 
 static lw_status tell(lw_step *step, const lw_tensor *walks, const lw_tensor *aims)
 {
     const lw_args *args = lw_step_args(step);
-    mean cosine = {0}, length = {0};
+    lw_spread cosine = {0}, length = {0};
     sums s = {0};
     for (int64_t t = 0; t + 1 < walks->shape.dim[1]; t++) {
         s = measure_steps(walks, aims, t);
         const int64_t at = lw_list_count(args, "at") ? lw_list_int(args, "at", (int)t + 1) : t + 1;
-        LW_TRY(log_mean(step, "cosine to the aim", at, &s.cosine));
-        LW_TRY(log_mean(step, "step length", at, &s.length));
-        LW_TRY(log_mean(step, "distance along the aim", at, &s.along));
+        LW_TRY(lw_step_log_spread(step, "cosine to the aim", at, &s.cosine));
+        LW_TRY(lw_step_log_spread(step, "step length", at, &s.length));
+        LW_TRY(lw_step_log_spread(step, "distance along the aim", at, &s.along));
         if (s.cosine.count > 0)
-            add(&cosine, average(&s.cosine));
-        add(&length, average(&s.length));
+            lw_spread_add(&cosine, lw_spread_mean(&s.cosine));
+        lw_spread_add(&length, lw_spread_mean(&s.length));
     }
     if (cosine.count > 0)
-        LW_TRY(lw_step_metric(step, "walk", "cosine to the aim", average(&cosine)));
+        LW_TRY(lw_step_metric(step, "walk", "cosine to the aim", lw_spread_mean(&cosine)));
     else
         lw_step_note(step, "all walks stand still, so they have no direction");
-    LW_TRY(lw_step_metric(step, "walk", "step length", average(&length)));
-    LW_TRY(lw_step_metric(step, "walk", "distance along the aim", average(&s.along)));
-    return lw_step_metric(step, "walk", "distance along the aim \xc2\xb1", deviation(&s.along));
+    LW_TRY(lw_step_metric(step, "walk", "step length", lw_spread_mean(&length)));
+    LW_TRY(lw_step_metric(step, "walk", "distance along the aim", lw_spread_mean(&s.along)));
+    return lw_step_metric(step, "walk", "distance along the aim \xc2\xb1", lw_spread_deviation(&s.along));
 }
 
 static lw_status run(lw_step *step)

@@ -89,6 +89,16 @@ LW_API lw_status lw_step_log(lw_step *step, const char *series, double value);
 /* The same where the curve does not run along iterations: `at` counts in whatever its axis counts (percent,
  * layers), not negative. Tell such curves after the step's loops, once. */
 LW_API lw_status lw_step_log_at(lw_step *step, const char *series, int64_t at, double value);
+/* Numbers as they come, their mean, and their deviation (of the numbers themselves: squares are divided by their count).
+ * Starts with zeros; of no numbers both are not a number. */
+typedef struct lw_spread {
+    double count, sum, squares;
+} lw_spread;
+LW_API void lw_spread_add(lw_spread *spread, double value);
+LW_API double lw_spread_mean(const lw_spread *spread);
+LW_API double lw_spread_deviation(const lw_spread *spread);
+/* Points of "SERIES" and "SERIES ±"; nothing where there are no numbers. */
+LW_API lw_status lw_step_log_spread(lw_step *step, const char *series, int64_t at, const lw_spread *spread);
 /* A cell of the step's table: metrics.json and the report show it. */
 LW_API lw_status lw_step_metric(lw_step *step, const char *row, const char *column, double value);
 /* A plain line for the log and the report ("no attribute loss: the walk may stand still"). */
