@@ -88,3 +88,14 @@ void test_strengthen(lw_model *model, lw_part part, float factor)
     }
     lw_model_changed(model);
 }
+
+int test_open_device(void **state)
+{
+    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
+}
+
+int test_close_device(void **state)
+{
+    lw_device_close(*state);
+    return 0;
+}

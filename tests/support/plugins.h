@@ -14,5 +14,8 @@ void test_model_part(lw_model *model, lw_part part, const char *id, const char *
  * outputs that hardly differ. */
 void test_strengthen(lw_model *model, lw_part part, float factor);
 void test_must(lw_status status);
+/* Set-up and tear-down of a group whose *state is the CPU device, computing with the native back end. */
+int test_open_device(void **state);
+int test_close_device(void **state);
 
 #endif

@@ -155,6 +155,15 @@ const lw_dataset *harness_dataset(const harness *h, const char *port)
     return find_output(h, port)->dataset;
 }
 
+const lwi_series *harness_series(const harness *h, const char *name)
+{
+    for (int i = 0; i < h->step->series_count; i++)
+        if (strcmp(h->step->series[i].name, name) == 0)
+            return &h->step->series[i];
+    fail_msg("there is no curve '%s'", name);
+    return NULL;
+}
+
 double harness_metric(const harness *h, const char *row, const char *column)
 {
     json_t *cell = json_object_get(json_object_get(h->step->table, row), column);

@@ -37,6 +37,8 @@ const lw_tensor *harness_output(const harness *h, const char *port);
 const lw_dataset *harness_dataset(const harness *h, const char *port);
 /* A cell of the step's table, NaN where there is none. */
 double harness_metric(const harness *h, const char *row, const char *column);
+/* A curve told; the test fails where there is none of this name. */
+const lwi_series *harness_series(const harness *h, const char *name);
 /* Loads another built plugin (a model's part). */
 const lw_plugin *harness_plugin(const char *id);
 

@@ -67,22 +67,11 @@ static void a_missing_element_is_told(void **state)
     lwi_model_destroy(model);
 }
 
-static int open_device(void **state)
-{
-    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    lw_device_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_are_found_by_name),
         cmocka_unit_test(a_missing_element_is_told),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, test_open_device, test_close_device);
 }

@@ -174,17 +174,6 @@ static void a_loss_that_is_not_finite_stops_and_keeps_what_was_good(void **state
     lwi_model_destroy(model);
 }
 
-static int open_device(void **state)
-{
-    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    lw_device_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,5 +184,5 @@ int main(void)
         cmocka_unit_test(a_tap_that_is_not_there_is_told_with_those_that_are),
         cmocka_unit_test(a_loss_that_is_not_finite_stops_and_keeps_what_was_good),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, test_open_device, test_close_device);
 }

@@ -92,15 +92,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const lwi_series *series(const bench *b, const char *name)
-{
-    for (int i = 0; i < b->h.step->series_count; i++)
-        if (strcmp(b->h.step->series[i].name, name) == 0)
-            return &b->h.step->series[i];
-    fail_msg("there is no curve '%s'", name);
-    return NULL;
-}
-
 static void must_run(bench *b)
 {
     if (harness_run(&b->h) != LW_OK)
@@ -122,9 +113,9 @@ static void expect_learnt(bench *b)
     double loss = harness_metric(&b->h, "best weights", "validation loss");
     if (!(loss < 0.12))
         fail_msg("the validation loss is %g", loss);
-    assert_true(loss <= least(series(b, "loss/validation")) + 1e-6);
-    assert_true((double)series(b, "accuracy of validation classes")->value[11] > 0.97);
-    assert_int_equal(series(b, "loss/validation")->count, 12);
+    assert_true(loss <= least(harness_series(&b->h, "loss/validation")) + 1e-6);
+    assert_true((double)harness_series(&b->h, "accuracy of validation classes")->value[11] > 0.97);
+    assert_int_equal(harness_series(&b->h, "loss/validation")->count, 12);
 }
 
 static void classes_and_amounts_are_learnt_from_what_is_known(void **state)
@@ -152,7 +143,7 @@ static void the_rate_goes_through_one_cycle(void **state)
     bench *b = *state;
     harness_set(&b->h, "epochs", "10"); /* 120 updates: the peak is at 36 */
     must_run(b);
-    const lwi_series *rate = series(b, "learning rate");
+    const lwi_series *rate = harness_series(&b->h, "learning rate");
     assert_true(fabs((double)rate->value[0] - 1e-2 / 25) < 1e-8);
     for (size_t i = 1; i < rate->count; i++)
         assert_true((rate->value[i] > rate->value[i - 1]) == (i <= 3) || i == 4);
@@ -166,7 +157,7 @@ static void training_ends_when_it_has_not_helped_for_long(void **state)
     harness_set(&b->h, "patience", "2");
     harness_set(&b->h, "epochs", "200");
     must_run(b);
-    assert_true(series(b, "loss/validation")->count < 200);
+    assert_true(harness_series(&b->h, "loss/validation")->count < 200);
     assert_int_equal(json_array_size(b->h.step->notes), 1);
 }
 

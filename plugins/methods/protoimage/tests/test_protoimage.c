@@ -145,17 +145,6 @@ static void without_a_critic_of_variety_the_walk_is_followed(void **state)
     lwi_model_destroy(model);
 }
 
-static int open_device(void **state)
-{
-    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    lw_device_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,5 +154,5 @@ int main(void)
         cmocka_unit_test(a_walk_that_stands_still_stays),
         cmocka_unit_test(without_a_critic_of_variety_the_walk_is_followed),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, test_open_device, test_close_device);
 }

@@ -133,17 +133,6 @@ static void what_cannot_be_is_refused(void **state)
     lwi_model_destroy(model);
 }
 
-static int open_device(void **state)
-{
-    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    lw_device_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,5 +141,5 @@ int main(void)
         cmocka_unit_test(a_share_of_ones_choice_is_taken_by_all),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, test_open_device, test_close_device);
 }

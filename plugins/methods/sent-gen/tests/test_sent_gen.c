@@ -281,15 +281,6 @@ static void must_fail(bench *b, const char *says)
         fail_msg("expected '%s' in: %s", says, lw_error_text());
 }
 
-static const lwi_series *series(const bench *b, const char *name)
-{
-    for (int i = 0; i < b->h.step->series_count; i++)
-        if (strcmp(b->h.step->series[i].name, name) == 0)
-            return &b->h.step->series[i];
-    fail_msg("there is no curve '%s'", name);
-    return NULL;
-}
-
 /* What the network says of a latent's picture. */
 static float smile_of(bench *b, const float *z)
 {
@@ -316,7 +307,7 @@ static void the_attribute_is_led_where_it_is_wanted(void **state)
     harness_set(&b->h, "lambda2", "0");
     harness_set(&b->h, "lambda3", "1");
     must_run(b);
-    const lwi_series *loss = series(b, "loss/attribute");
+    const lwi_series *loss = harness_series(&b->h, "loss/attribute");
     assert_true((double)loss->value[loss->count - 1] < 0.5 * (double)loss->value[0]);
     const lw_tensor *walk = harness_output(&b->h, "walk");
     double low = 0, high = 0;
@@ -343,8 +334,8 @@ static void a_walk_passes_its_start_and_ends_where_the_next_stage_begins(void **
         assert_memory_not_equal(walk->data + (n * 3 + 2) * D, b->z->data + n * D, D * sizeof(float));
     }
     assert_true(harness_metric(&b->h, "smile", "valid pairs %") > 0);
-    assert_int_equal(series(b, "mutual information with z, sorted/binned")->count, D);
-    assert_int_equal(series(b, "correlation with z, sorted")->count, D);
+    assert_int_equal(harness_series(&b->h, "mutual information with z, sorted/binned")->count, D);
+    assert_int_equal(harness_series(&b->h, "correlation with z, sorted")->count, D);
 }
 
 /* Runs the plugin anew with a trained file; what is compared is its walk. */
@@ -413,7 +404,7 @@ static void all_variants_and_settings_train(void **state)
     for (int i = 0; i < 6; i++) {
         harness_set(&b->h, settings[i][0], settings[i][1]);
         must_run(b);
-        const lwi_series *loss = series(b, "loss/total");
+        const lwi_series *loss = harness_series(&b->h, "loss/total");
         assert_true(loss->value[loss->count - 1] < loss->value[0]);
     }
     assert_float_equal(harness_metric(&b->h, "smile", "sparsity %"), 0, 0);

@@ -30,12 +30,12 @@ static lw_status measure(harness *h, int64_t points, const char *at)
 
 static void expect(const harness *h, const char *name, int64_t at, double value)
 {
-    for (int i = 0; i < h->step->series_count; i++)
-        for (size_t k = 0; strcmp(h->step->series[i].name, name) == 0 && k < h->step->series[i].count; k++)
-            if (h->step->series[i].iteration[k] == at) {
-                assert_float_equal(h->step->series[i].value[k], value, 1e-6);
-                return;
-            }
+    const lwi_series *curve = harness_series(h, name);
+    for (size_t k = 0; k < curve->count; k++)
+        if (curve->iteration[k] == at) {
+            assert_float_equal(curve->value[k], value, 1e-6);
+            return;
+        }
     fail_msg("no point %d of '%s'", (int)at, name);
 }
 

@@ -63,22 +63,11 @@ static void one_latent_does_not_vary(void **state)
     lwi_model_destroy(model);
 }
 
-static int open_device(void **state)
-{
-    return (*state = lw_device_open("cpu", "native")) ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    lw_device_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_averaged),
         cmocka_unit_test(one_latent_does_not_vary),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, test_open_device, test_close_device);
 }
