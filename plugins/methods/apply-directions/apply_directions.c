@@ -77,7 +77,6 @@ static lw_tensor *map_to_plus(apply *a, const lw_tensor *z)
                          LW_SHAPE(a->latents, a->layers, a->size));
     lw_output(g, "wplus", w);
     lw_program *program = lw_step_compile(a->step, g, "map");
-    lw_graph_destroy(g);
     if (!program || lw_program_write(program, "z", z->data, (size_t)lw_shape_count(z->shape)) != LW_OK ||
         lw_program_run(program) != LW_OK)
         return NULL;

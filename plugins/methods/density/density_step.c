@@ -57,9 +57,7 @@ static lw_program *compile_training(estimator *e)
     lw_output(g, "monotone", monotone);
     lw_adam(g, lw_add(g, likelihood, monotone), e->network, adam,
             .learning_rate = (float)lw_float(e->args, "learning_rate"), .beta1 = 0.9f);
-    lw_program *program = lw_step_compile(e->step, g, "train");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(e->step, g, "train");
 }
 
 static lw_status tell(estimator *e, lw_program *program, bool log)
@@ -122,9 +120,7 @@ static lw_program *compile_judging(estimator *e, float low, float high)
               density_log(g, density_slope(g, &e->f, lw_input(g, "latents", LW_SHAPE(ROWS, e->size)), true)));
     lw_output(g, "slopes", density_slope(g, &e->f, lw_constant(g, LW_SHAPE(POINTS, 1), places), true));
     lw_scope_pop(g);
-    lw_program *program = lw_step_compile(e->step, g, "judge");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(e->step, g, "judge");
 }
 
 static lw_status judge_rows(estimator *e, lw_program *program, float *rows, float *out)

@@ -17,9 +17,7 @@ static lw_program *compile_walk(lw_step *step, const lase *l, lw_store *networks
               lase_walk(g, l, from, lw_input(g, "stride", LW_SHAPE(ROWS, 1)),
                         lw_input(g, "direction", LW_SHAPE(ROWS, l->size))));
     lw_scope_pop(g);
-    lw_program *program = lw_step_compile(step, g, "walk");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "walk");
 }
 
 /* Rows of the walks: all strides of the first latent along the first direction, then along the next, then the

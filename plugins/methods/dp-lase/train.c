@@ -107,9 +107,7 @@ static lw_program *compile_training(lw_step *step, const lase *l, lw_store *netw
         lw_output(g, names[i], values[i]);
     lw_adam(g, losses.total, networks, adam,
             .learning_rate = (float)lw_float(lw_step_args(step), "learning_rate"), .beta1 = 0.9f);
-    lw_program *program = lw_step_compile(step, g, "train");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "train");
 }
 
 /* Which directions are tried on each latent: [B, m], all different in a row; as they come in the released
@@ -200,9 +198,7 @@ static lw_program *compile_score(lw_step *step, const lase *l, lw_store *network
     lw_value change = lw_sub(g, lw_slice(g, f, 0, 0, l->batch, 1), lw_slice(g, f, 0, l->batch, l->batch, 1));
     lw_output(g, "change", lw_mean(g, lw_square(g, change), LW_ALL_AXES, false));
     lw_scope_pop(g);
-    lw_program *program = lw_step_compile(step, g, "score");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "score");
 }
 
 static lw_status score(lw_step *step, lw_program *program, const float *direction, int64_t size, float *mean)

@@ -13,9 +13,7 @@ static lw_program *compile(judge *j)
         lw_features(g, j->network, lw_text(t->args, "tap"), lw_generate_with(g, t->model, z, &averaged));
     lw_output(g, "features", features);
     j->size = lw_is_null(features) ? 0 : lw_dim(g, features, 1);
-    lw_program *program = lw_step_compile(t->step, g, "features of samples");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(t->step, g, "features of samples");
 }
 
 /* All photographs, by a program of its own. */
@@ -29,7 +27,6 @@ static lw_status see_photographs(judge *j, const lw_dataset *photographs)
     lw_output(g, "features",
               lw_features(g, j->network, lw_text(t->args, "tap"), lw_input(g, "images", t->image)));
     lw_program *program = lw_step_compile(t->step, g, "features of photographs");
-    lw_graph_destroy(g);
     float *images = program ? lw_alloc(count, sizeof *images) : NULL;
     lw_status status = images ? LW_OK : lw_error_status();
     for (size_t i = 0; status == LW_OK && (real = lw_dataset_range(photographs, i, batch, images)) > 0;

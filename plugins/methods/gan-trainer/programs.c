@@ -69,9 +69,7 @@ static lw_program *compile(drawing *d, const char *name)
 {
     char full[96];
     snprintf(full, sizeof full, "%s %lldpx", name, (long long)d->s->resolution);
-    lw_program *program = lw_step_compile(d->t->step, d->g, d->s->resolution ? full : name);
-    lw_graph_destroy(d->g);
-    return program;
+    return lw_step_compile(d->t->step, d->g, d->s->resolution ? full : name);
 }
 
 static lw_build_options options(const drawing *d, bool training, bool trainable)

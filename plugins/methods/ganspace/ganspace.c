@@ -70,7 +70,6 @@ static lw_status compile(explorer *e)
     if (e->tap)
         lw_output(g, "latents", latents);
     e->program = lw_step_compile(e->step, g, "features");
-    lw_graph_destroy(g);
     if (!e->program)
         return lw_error_status();
     e->z = lw_alloc((size_t)(e->batch * e->z_dim), sizeof *e->z);

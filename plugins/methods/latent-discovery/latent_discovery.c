@@ -132,9 +132,7 @@ static lw_program *compile_training(discovery *d)
     const float rate = (float)lw_float(d->args, "learning_rate");
     lw_adam(g, loss, d->deformator, d->adam_d, .learning_rate = rate, .beta1 = 0.9f);
     lw_adam(g, loss, d->reconstructor, d->adam_r, .learning_rate = rate, .beta1 = 0.9f);
-    lw_program *program = lw_step_compile(d->step, g, "train");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(d->step, g, "train");
 }
 
 /* Outputs "index" and "right" [B, 1], and "directions" [k, d]. */
@@ -151,9 +149,7 @@ static lw_program *compile_judging(discovery *d)
     scope(d, g, d->deformator, false);
     lw_output(g, "directions", deform_directions(g, d->kind, d->count, d->size));
     lw_scope_pop(g);
-    lw_program *program = lw_step_compile(d->step, g, "judge");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(d->step, g, "judge");
 }
 
 /* --- training ------------------------------------------------------------------------------------------ */

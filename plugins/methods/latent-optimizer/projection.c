@@ -14,9 +14,7 @@ static lw_program *compile_map(search *s)
         return NULL;
     lw_assign(g, lw_parameter(g, s->latents, "latents"),
               lw_map(g, s->model, lw_parameter(g, s->latents, "z")));
-    lw_program *program = lw_step_compile(s->step, g, "map");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(s->step, g, "map");
 }
 
 lw_status projection_open(projection *p, search *s)

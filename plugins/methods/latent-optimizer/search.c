@@ -189,9 +189,7 @@ static lw_program *compile(search *s, void (*build)(search *, lw_graph *), const
     if (!g)
         return NULL;
     build(s, g);
-    lw_program *program = lw_step_compile(s->step, g, name);
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(s->step, g, name);
 }
 
 lw_status search_compile(search *s)

@@ -122,9 +122,7 @@ static lw_program *compile(descent *d, const descent_task *task)
     lw_output(g, "latents", latents);
     d->size = lw_is_null(latents) ? 0 : d->batch * lw_dim(g, latents, 1);
     lw_adam(g, loss, d->variables, d->adam, .rate = lw_input(g, "rate", LW_SCALAR), .beta1 = 0.9f);
-    lw_program *program = lw_step_compile(d->step, g, task->program);
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(d->step, g, task->program);
 }
 
 static lw_status open(descent *d, const descent_task *task)

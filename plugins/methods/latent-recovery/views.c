@@ -41,9 +41,7 @@ static lw_program *compile(views *v, lw_step *step, lw_model *model, const char 
     lw_value features = look(g, model, image, tap);
     v->size = lw_is_null(features) ? 0 : lw_dim(g, features, 1);
     lw_output(g, "features", features);
-    lw_program *program = lw_step_compile(step, g, latent ? "features of candidates" : "features of images");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, latent ? "features of candidates" : "features of images");
 }
 
 lw_status views_open(views *v, lw_step *step, lw_model *model, const char *tap)

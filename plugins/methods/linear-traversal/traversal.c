@@ -38,9 +38,7 @@ static lw_program *compile_map(traversal *t)
     if (!g)
         return NULL;
     lw_output(g, "w", lw_map(g, t->model, lw_input(g, "z", LW_SHAPE(t->map_batch, t->z_size))));
-    lw_program *program = lw_step_compile(t->step, g, "map");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(t->step, g, "map");
 }
 
 /* z [count, z_size] -> out [count, size] in the space walked */

@@ -30,9 +30,7 @@ static lw_program *compile(lw_step *step, lw_model *model, int64_t batch, int64_
     lw_value w = lw_map(g, model, lw_input(g, "z", LW_SHAPE(batch, lw_model_dim(model, "z_dim"))));
     w = lw_broadcast(g, lw_reshape(g, w, LW_SHAPE(batch, 1, size)), LW_SHAPE(batch, layers, size));
     lw_output(g, "latents", w);
-    lw_program *program = lw_step_compile(step, g, "map");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "map");
 }
 
 /* Batches lie side by side, but the last one, which ends where the latents do. */

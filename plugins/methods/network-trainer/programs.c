@@ -43,13 +43,6 @@ static void optimise(trainer *t, lw_graph *g, lw_value loss)
         lw_adam(g, loss, t->network, t->state, .rate = rate, .beta1 = momentum, .weight_decay = decay);
 }
 
-static lw_program *compile_and_free(trainer *t, lw_graph *g, const char *name)
-{
-    lw_program *program = lw_step_compile(t->step, g, name);
-    lw_graph_destroy(g);
-    return program;
-}
-
 lw_program *compile_training(trainer *t)
 {
     lw_graph *g = lw_graph_create();
@@ -63,7 +56,7 @@ lw_program *compile_training(trainer *t)
     loss = lw_affine(g, loss, 1 / (double)t->image.dim[0], 0);
     lw_output(g, "loss", loss);
     optimise(t, g, loss);
-    return compile_and_free(t, g, "training");
+    return lw_step_compile(t->step, g, "training");
 }
 
 lw_program *compile_validation(trainer *t)
@@ -75,5 +68,5 @@ lw_program *compile_validation(trainer *t)
     lw_value outputs = apply(t, g, lw_input(g, "images", t->image), false, &logits);
     lw_output(g, "losses", losses(t, g, logits, outputs, target));
     lw_output(g, "outputs", outputs);
-    return compile_and_free(t, g, "validation");
+    return lw_step_compile(t->step, g, "validation");
 }

@@ -14,9 +14,7 @@ static lw_program *compile(lw_step *step, lw_model *model, int64_t batch)
     lw_value among_others = lw_slice(g, lw_discriminate(g, model, images), 0, 0, 1, 1);
     lw_value among_copies = lw_slice(g, lw_discriminate(g, model, copies), 0, 0, 1, 1);
     lw_output(g, "scores", lw_concat(g, (const lw_value[]){among_others, among_copies}, 2, 0));
-    lw_program *program = lw_step_compile(step, g, "variety");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "variety");
 }
 
 lw_status variety_is_seen(lw_step *step, lw_model *model, const float *z, int64_t batch, bool *seen)

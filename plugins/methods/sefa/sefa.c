@@ -64,9 +64,7 @@ static lw_program *compile_weights(lw_step *step, lw_model *model, int64_t size,
         lw_value weight = lw_merge(g, lw_jacobian(g, affine, from), 0, 1);
         lw_output(g, label, lw_slice(g, weight, 1, 0, size, 1)); /* without the columns of labels, if any */
     }
-    lw_program *program = lw_step_compile(step, g, "weights");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "weights");
 }
 
 static lw_status add_layers(lw_program *program, int64_t size, int64_t first, int64_t last, bool normalise,

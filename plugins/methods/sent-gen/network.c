@@ -92,9 +92,7 @@ static lw_program *compile(sent_gen *s)
     lw_value z = lw_input(g, "z", LW_SHAPE(POOL_BATCH, s->net.size));
     lw_value c = lw_input(g, "c", LW_SHAPE(POOL_BATCH, 1));
     lw_output(g, "moved", network_build(g, s, z, c, lw_input(g, "wanted", LW_SHAPE(POOL_BATCH, 1))));
-    lw_program *program = lw_step_compile(s->step, g, "traverse");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(s->step, g, "traverse");
 }
 
 /* Rows first … of all points, counted along walks, that the batch holds. */

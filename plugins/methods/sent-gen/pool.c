@@ -25,9 +25,7 @@ lw_program *pool_compile(sent_gen *s, const char *const *outputs, int count)
         return NULL;
     lw_value z = lw_input(g, "z", LW_SHAPE(POOL_BATCH, s->net.size));
     lw_output(g, "scores", pool_scores(g, s, z, outputs, count));
-    lw_program *program = lw_step_compile(s->step, g, "judge");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(s->step, g, "judge");
 }
 
 lw_status pool_judge(sent_gen *s, lw_program *program, const float *z, int64_t n, const char *const *outputs,

@@ -143,7 +143,6 @@ static lw_status compile(training *t)
     lw_adam(g, l.total, t->s->net.weights, t->adam,
             .learning_rate = (float)lw_float(t->s->args, "learning_rate"), .beta1 = 0.9f);
     t->program = lw_step_compile(t->s->step, g, "train");
-    lw_graph_destroy(g);
     return t->program ? LW_OK : lw_error_status();
 }
 

@@ -90,9 +90,7 @@ static lw_program *compile_gram(work *w)
         lw_value rows = lw_reshape(g, lw_transpose(g, f, 0, 1), LW_SHAPE(w->channels, -1));
         lw_output(g, "gram", lw_matmul(g, rows, lw_transpose(g, rows, 0, 1)));
     }
-    lw_program *program = lw_step_compile(w->step, g, "channels");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(w->step, g, "channels");
 }
 
 typedef struct exchange {
@@ -126,9 +124,7 @@ static lw_program *compile_mix(work *w)
         g, "image",
         generate(w, g, lw_input(g, "still", w->latent),
                  &(lw_build_options){.size = sizeof(lw_build_options), .on_tap = mix_here, .user = &e}));
-    lw_program *program = lw_step_compile(w->step, g, "mixed images");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(w->step, g, "mixed images");
 }
 
 /* --- sorting

@@ -75,9 +75,7 @@ static lw_program *compile_training(lw_step *step, lw_model *model, lw_store *ne
     lw_value loss = lw_step_losses(step, g, "losses", model, values, 2, "loss");
     lw_output(g, "total", loss);
     lw_adam(g, loss, network, adam, .learning_rate = (float)lw_float(args, "learning_rate"), .beta1 = 0.9f);
-    lw_program *program = lw_step_compile(step, g, "train");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "train");
 }
 
 static lw_status log_losses(lw_step *step, lw_program *train)
@@ -118,7 +116,6 @@ static lw_tensor *apply(lw_step *step, lw_store *network, const lw_tensor *z)
         return NULL;
     lw_output(g, "walk", build_walk(g, step, network, lw_input(g, "z", z->shape)));
     lw_program *program = lw_step_compile(step, g, "apply");
-    lw_graph_destroy(g);
     if (!program || lw_program_write(program, "z", z->data, (size_t)lw_shape_count(z->shape)) != LW_OK ||
         lw_program_run(program) != LW_OK)
         return NULL;

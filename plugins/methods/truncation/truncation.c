@@ -66,7 +66,6 @@ static lw_tensor *mean_of_w(lw_step *step, lw_model *model)
         return NULL;
     lw_output(g, "mean", lw_mean_latent(g, model));
     lw_program *program = lw_step_compile(step, g, "mean of w");
-    lw_graph_destroy(g);
     return program && lw_program_run(program) == LW_OK ? lw_program_read_tensor(program, "mean") : NULL;
 }
 

@@ -97,7 +97,6 @@ static lw_status compile(work *w)
     lw_output(g, "features", features);
     w->features = lw_is_null(features) ? 0 : lw_dim(g, features, 1);
     w->program = lw_step_compile(w->step, g, "see");
-    lw_graph_destroy(g);
     return w->program ? LW_OK : lw_error_status();
 }
 

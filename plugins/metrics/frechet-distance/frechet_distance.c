@@ -97,7 +97,6 @@ static lw_status open_stream(work *w, stream *s, const char *name, const char *s
     lw_output(g, "features", x);
     w->size = lw_is_null(x) ? 0 : lw_dim(g, x, 1);
     s->program = lw_step_compile(w->step, g, name);
-    lw_graph_destroy(g);
     if (!s->program)
         return lw_error_status();
     s->row = (size_t)(lw_shape_count(shape) / w->batch);

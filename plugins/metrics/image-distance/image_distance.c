@@ -39,9 +39,7 @@ static lw_program *compile(lw_step *step, lw_shape pictures)
     const lw_named_value values[] = {{"images", lw_input(g, "images", pictures)},
                                      {"targets", lw_input(g, "targets", pictures)}};
     lw_step_losses(step, g, "losses", NULL, values, 2, "distance");
-    lw_program *program = lw_step_compile(step, g, "distance");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "distance");
 }
 
 /* Point t of walks first …, out [batch, ..] */

@@ -29,7 +29,6 @@ static lw_status look(lw_step *step, lw_model *model, const lw_dataset *dataset,
         return LW_MEMORY;
     lw_output(g, "outputs", lw_apply(g, model, lw_input(g, "images", shape)));
     lw_program *program = lw_step_compile(step, g, "outputs");
-    lw_graph_destroy(g);
     float *images = program ? lw_alloc(pixels, sizeof *images) : NULL;
     float *row = images ? lw_alloc((size_t)(batch * k), sizeof *row) : NULL;
     lw_status status = row ? LW_OK : lw_error_status();

@@ -41,7 +41,8 @@ LW_API lw_status lw_step_output_dataset(lw_step *step, const char *port, lw_data
 LW_API lw_dataset *lw_step_input_dataset(const lw_step *step, const char *port, int index);
 
 /* --- building ------------------------------------------------------------------------------- */
-/* lw_compile on the step's device; the program belongs to the step, its cost is reported. */
+/* lw_compile on the step's device; takes ownership of the graph (also on failure). The program belongs to the step, its
+ * cost is reported. */
 LW_API lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name);
 /* What a network sees in many pictures, `batch` at a time: features (lw_features) [M, F] of rows in `space`, which are
  * pictures ("image") or latents of `model` ("z", "w", "w+") to be made into pictures first. rows [.., row]: all leading dims

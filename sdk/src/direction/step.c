@@ -14,9 +14,7 @@ static lw_program *compile_map(lw_step *step, lw_model *model)
     if (!g)
         return NULL;
     lw_output(g, "w", lw_map(g, model, lw_input(g, "z", LW_SHAPE(BATCH, lw_model_dim(model, "z_dim")))));
-    lw_program *program = lw_step_compile(step, g, "map");
-    lw_graph_destroy(g);
-    return program;
+    return lw_step_compile(step, g, "map");
 }
 
 /* Rows first … first + BATCH - 1 of z and w; past the end of w they are dropped. */

@@ -76,9 +76,12 @@ static lw_local *create(lw_step *step, lw_model *model, lw_device *device, const
     l->seen.z_dim = lw_model_dim(model, "z_dim");
     l->owns_program = !step;
     lw_graph *g = build(model, &options, &l->seen);
-    if (g)
-        l->program = step ? lw_step_compile(step, g, "local geometry") : lw_compile(g, device);
-    lw_graph_destroy(g);
+    if (g && step) {
+        l->program = lw_step_compile(step, g, "local geometry");
+    } else if (g) {
+        l->program = lw_compile(g, device);
+        lw_graph_destroy(g);
+    }
     if (l->program && reserve(l))
         return &l->seen;
     lw_local_destroy(&l->seen);

@@ -39,7 +39,6 @@ static lw_status open(seer *s, lw_step *step, lw_model *network, const char *tap
     lw_output(g, "features", x);
     const int64_t size = lw_is_null(x) ? 0 : lw_dim(g, x, 1);
     s->program = lw_step_compile(step, g, "features");
-    lw_graph_destroy(g);
     s->features = s->program ? lw_tensor_create(LW_SHAPE(s->count, size)) : NULL;
     return s->features ? LW_OK : lw_error_status();
 }

@@ -256,6 +256,7 @@ lw_status lw_step_output_dataset(lw_step *step, const char *port, lw_dataset *da
 lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name)
 {
     lw_program *program = lw_compile(graph, step->setup.device);
+    lw_graph_destroy(graph);
     if (!program) {
         lw_wrap("step '%s', program '%s'", step->setup.id, name);
         return NULL;
