@@ -23,6 +23,9 @@ static const lw_param params[] = {
             "sharpens them."},
     {"origin", LW_PARAM_INT, NULL, "0", 0, 1000000, NULL,
      "Which point of a walk is its z0, whose other channels stay (eq. 15)."},
+    {"only", LW_PARAM_INT, NULL, "", 0, 4095, NULL,
+     "Confine walks to this subspace alone, counted from the largest, 0 (m* of eq. 15). Absent: to each in "
+     "turn."},
     {"batch", LW_PARAM_INT, "images", "16", 1, 4096, NULL, "Images made at a time."},
 };
 
@@ -33,7 +36,7 @@ static const lw_port inputs[] = {
 };
 static const lw_port outputs[] = {
     {"confined", "image[M, T, channels, height, width]",
-     .doc = "Each walk in each subspace alone, the largest first: M = N subspaces."},
+     .doc = "Each walk in each subspace alone, the largest first: M = N subspaces; with `only`, M = N."},
     {"exchanged", "image[K, N, channels, height, width]",
      .doc = "For each subspace the walks' z0, with its channels taken from the next walk's."},
 };
@@ -46,6 +49,7 @@ typedef struct work {
     const lw_tensor *walk;
     int64_t walks, points, row;     /* row: floats of a latent */
     int64_t batch, channels, count; /* count: subspaces */
+    int64_t first, each;            /* subspaces that a walk is confined to: so many, from this one on */
     lw_shape latent;                /* [batch, …] */
     double *gram, *r, *s;           /* [channels, channels] */
     int64_t *label;                 /* [channels] */
@@ -234,11 +238,12 @@ typedef struct mixture {
     int64_t subspace;
 } mixture;
 
-/* Walk m / K in subspace m % K, at its t-th point. */
+/* Walk m / each in subspace first + m % each, at its t-th point. */
 static mixture confined(const work *w, int64_t i)
 {
-    const int64_t m = i / w->points, walk = m / w->count;
-    return (mixture){point(w, walk, i % w->points), point(w, walk, lw_int(w->args, "origin")), m % w->count};
+    const int64_t m = i / w->points, walk = m / w->each;
+    return (mixture){point(w, walk, i % w->points), point(w, walk, lw_int(w->args, "origin")),
+                     w->first + m % w->each};
 }
 
 static mixture exchanged(const work *w, int64_t i)
@@ -297,8 +302,21 @@ static lw_status show(work *w)
     w->image = lw_alloc((size_t)(w->batch * pixels), sizeof *w->image);
     if (!w->moved || !w->still || !w->mask || !w->image)
         return LW_MEMORY;
-    LW_TRY(output(w, "confined", w->walks * w->count, w->points, confined));
+    LW_TRY(output(w, "confined", w->walks * w->each, w->points, confined));
     return output(w, "exchanged", w->count, w->walks, exchanged);
+}
+
+/* Which subspaces the walks are confined to. */
+static lw_status choose(work *w, const lw_args *args)
+{
+    const bool one = lw_is_set(args, "only");
+    w->count = lw_int(args, "subspaces");
+    w->first = one ? lw_int(args, "only") : 0;
+    w->each = one ? 1 : w->count;
+    if (w->first < w->count)
+        return LW_OK;
+    return lw_fail(LW_INVALID, "only: %lld; the subspaces are 0 to %lld", (long long)w->first,
+                   (long long)w->count - 1);
 }
 
 static lw_status read(work *w, lw_step *step)
@@ -312,7 +330,7 @@ static lw_status read(work *w, lw_step *step)
     w->walks = w->walk->shape.dim[0];
     w->points = w->walk->shape.dim[1];
     w->batch = lw_int(w->args, "batch");
-    w->count = lw_int(w->args, "subspaces");
+    LW_TRY(choose(w, w->args));
     if (w->walks < 1 || w->points < 1)
         return lw_fail(LW_SHAPE, "there are no walks to confine");
     if (lw_int(w->args, "origin") >= w->points)
@@ -340,11 +358,11 @@ static lw_status check(lw_step *step)
                   count = lw_int(lw_step_args(step), "subspaces");
     lw_status status = lw_graph_status(g);
     lw_graph_destroy(g);
-    return status != LW_OK ? status
-           : channels < count
-               ? lw_fail(LW_INVALID, "subspaces: the %lld channels of tap '%s' cannot be sorted into %lld",
-                         (long long)channels, w.tap, (long long)count)
-               : LW_OK;
+    LW_TRY(status);
+    if (channels < count)
+        return lw_fail(LW_INVALID, "subspaces: the %lld channels of tap '%s' cannot be sorted into %lld",
+                       (long long)channels, w.tap, (long long)count);
+    return choose(&w, lw_step_args(step));
 }
 
 static lw_status run(lw_step *step)

@@ -1,5 +1,5 @@
-/* attribute_leakage.c — metric/attribute-leakage: what a network says changes along walks, wanted and unwanted.
- */
+/* attribute_leakage.c — metric/attribute-leakage: what a network says changes along walks, wanted and
+ * unwanted. */
 #include "change.h"
 
 #include <math.h>
@@ -20,6 +20,8 @@ static const lw_param params[] = {
 
 static const lw_port inputs[] = {
     {"walk", "latent[N, T, \xe2\x80\xa6]", .doc = "N walks of T points, z, w or w+."},
+    {"images", "image[N, T, channels, height, width]", .optional = 1,
+     .doc = "The walks' pictures, where they are not what the model makes of the latents (method/subspace)."},
 };
 
 /* The label of output k, or "output 3" where the outputs have none. */
@@ -117,15 +119,16 @@ static lw_status tell(lw_step *step, const lw_tensor *walks, const lw_tensor *sc
 
 static lw_status run(lw_step *step)
 {
-    const lw_tensor *walks = lw_step_input(step, "walk", 0);
+    const lw_tensor *walks = lw_step_input(step, "walk", 0), *images = lw_step_input(step, "images", 0);
     int64_t wanted;
     if (walks->shape.dim[1] < 2)
         return lw_fail(LW_SHAPE, "a walk of %lld points has no change to measure: at least 2 are needed",
                        (long long)walks->shape.dim[1]);
     LW_TRY(find_wanted(step, lw_step_model(step, "network"), &wanted));
-    lw_tensor *scores =
-        lw_step_features(step, lw_step_model(step, "network"), "output", lw_step_model(step, "model"),
-                         lw_step_input_space(step, "walk", 0), walks, lw_int(lw_step_args(step), "batch"));
+    const char *port = images ? "images" : "walk";
+    lw_tensor *scores = lw_step_features(step, lw_step_model(step, "network"), "output",
+                                         lw_step_model(step, "model"), lw_step_input_space(step, port, 0),
+                                         images ? images : walks, lw_int(lw_step_args(step), "batch"));
     if (!scores)
         return lw_error_status();
     lw_status status = lw_step_is_dry(step) ? LW_OK : tell(step, walks, scores, wanted);

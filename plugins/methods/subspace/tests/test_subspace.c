@@ -240,6 +240,16 @@ static void check_step(lw_model *model, lw_device *device, const char *tap, cons
         assert_true(difference(images, own, pixels) > 1e-3 * difference(own, own + pixels, pixels));
     }
     assert_true(harness_metric(&h, "subspace 0", "channels") >= harness_metric(&h, "subspace 1", "channels"));
+    harness one;
+    prepare(&one, model, device, walk, space,
+            (const char *[]){"tap", tap, "subspaces", "3", "origin", "1", "only", "1", NULL});
+    test_must(harness_run(&one));
+    const lw_tensor *second = harness_output(&one, "confined");
+    assert_true(second->shape.dim[0] == 2 && second->shape.dim[1] == 3);
+    for (int n = 0; n < 2; n++)
+        assert_true(difference(second->data + n * 3 * pixels, confined->data + (3 * n + 1) * 3 * pixels,
+                               3 * pixels) == 0);
+    harness_close(&one);
     harness_close(&h);
     lw_tensor_destroy(plain);
 }
@@ -266,6 +276,11 @@ static void walks_are_confined(void **state)
     prepare(&h, model, device, walk, "z", (const char *[]){"tap", "block0", "origin", "3", NULL});
     assert_int_equal(harness_run(&h), LW_INVALID);
     assert_non_null(strstr(lw_error_text(), "the points 0 to 2"));
+    harness_close(&h);
+    prepare(&h, model, device, walk, "z", (const char *[]){"tap", "block0", "only", "4", NULL});
+    assert_int_equal(harness_run(&h), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "the subspaces are 0 to 3"));
+    assert_int_equal(lwi_step_check(h.step), LW_INVALID);
     harness_close(&h);
     lw_tensor_destroy(walk);
     lwi_model_destroy(model);

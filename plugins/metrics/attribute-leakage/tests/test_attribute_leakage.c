@@ -57,6 +57,30 @@ static void a_repeated_w_is_as_long_as_w(void **state)
     lw_tensor_destroy(scores);
 }
 
+/* Given as pictures, what the model makes of the walks changes as much; a walk that stays in place does not.
+ */
+static void check_given_pictures(harness *h, lw_model *model, lw_device *device, const lw_tensor *walks,
+                                 double own)
+{
+    lw_tensor flat = *walks, *images;
+    flat.shape = LW_SHAPE(12, 5);
+    test_must(lw_model_images(model, device, "z", &flat, 5, &images, NULL));
+    images->shape = LW_SHAPE(3, 4, 3, 16, 16);
+    harness_input(h, "images", "confine.confined", "image", images);
+    test_must(harness_run(h));
+    assert_float_equal(harness_metric(h, "Smiling", "absolute change per unit"), own, 1e-5);
+    const size_t picture = 3 * 16 * 16;
+    for (int i = 0; i < 12; i++)
+        memcpy(images->data + i * picture, images->data + i / 4 * 4 * picture,
+               picture * sizeof *images->data);
+    test_must(harness_run(h));
+    assert_true(harness_metric(h, "Smiling", "absolute change per unit") == 0);
+    images->shape = LW_SHAPE(4, 3, 3, 16, 16);
+    assert_int_equal(harness_run(h), LW_SHAPE);
+    assert_non_null(strstr(lw_error_text(), "expected image[3, 4, 3, 16, 16], got image[4, 3, 3, 16, 16]"));
+    lw_tensor_destroy(images);
+}
+
 /* --- the whole step: generator and network as parts of one model, since the harness knows one -------------
  */
 static void labels_name_what_changes_and_what_leaks(void **state)
@@ -94,6 +118,8 @@ static void labels_name_what_changes_and_what_leaks(void **state)
     harness_set(&h, "attribute", "Smilling");
     assert_int_equal(harness_run(&h), LW_NOT_FOUND);
     assert_non_null(strstr(lw_error_text(), "did you mean 'Smiling'?"));
+    harness_set(&h, "attribute", "Smiling");
+    check_given_pictures(&h, model, device, walks, own);
     harness_close(&h);
     lw_tensor_destroy(walks);
     lwi_model_destroy(model);
