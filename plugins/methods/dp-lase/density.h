@@ -28,5 +28,9 @@ lw_value density_slope(lw_graph *g, const density *f, lw_value x, bool fixed);
  * 7), a slope below 1e-6 counting as that. */
 lw_value density_flatness(lw_graph *g, lw_value slope, double nu);
 lw_value density_log(lw_graph *g, lw_value slope);
+/* Points [M, d] brought to where log F' adds up to `level` [M], along its gradient: Newton's steps, none of
+ * them longer than `reach` [M, 1]. With a Gaussian's F that scales a point to the norm of the level (eq. 2).
+ * No gradient reaches F's weights. */
+lw_value density_restore(lw_graph *g, const density *f, lw_value x, lw_value level, lw_value reach);
 
 #endif

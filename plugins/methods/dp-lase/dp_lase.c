@@ -6,7 +6,7 @@
 
 static const char *const needs[] = {"synthesize", NULL};
 static const char *const spaces[] = {"z", "w", NULL};
-static const char *const preserves[] = {"learned", "gaussian", "none", NULL};
+static const char *const preserves[] = {"learned", "restored", "gaussian", "none", NULL};
 static const char *const forms[] = {"paper", "released", NULL};
 
 static const lw_param params[] = {
@@ -18,8 +18,10 @@ static const lw_param params[] = {
      .doc = "Where the walks go: Z, or W, from mapped latents, not truncated."},
     {"count", LW_PARAM_INT, "directions", "20", 1, 65536, NULL, "Directions, k (paper: 20)."},
     {"preserve", LW_PARAM_CHOICE, NULL, "learned", .choices = preserves,
-     .doc = "How walks keep their density: by a learned correction (eq. 6), by the norm of a known Gaussian "
-            "(eq. 2), or not at all."},
+     .doc =
+         "How walks keep their density: by a learned correction (eq. 6); by the shortest way back to where "
+         "the learned density is the start's (ours, in place of the correction); by the norm of a known "
+         "Gaussian (eq. 2); or not at all."},
     {"form", LW_PARAM_CHOICE, NULL, "paper", .choices = forms,
      .doc = "Variation and orthogonality as in equations 8 and 10, or as the released code has them (its "
             "zeta is 1, and it preserves `gaussian`)."},
@@ -82,14 +84,14 @@ static lw_status fit(const lase *l, const lw_args *args)
                        (long long)l->drawn);
     if (l->in_w && l->preserve == LASE_GAUSSIAN)
         return lw_fail(LW_INVALID, "preserve: W is not distributed as a Gaussian of which the norm would "
-                                   "tell the density; set `learned`");
+                                   "tell the density; set `learned` or `restored`");
     return LW_OK;
 }
 
 static lase read(lw_step *step)
 {
     const lw_args *args = lw_step_args(step);
-    static const lase_density densities[] = {LASE_LEARNED, LASE_GAUSSIAN, LASE_NONE};
+    static const lase_density densities[] = {LASE_LEARNED, LASE_RESTORED, LASE_GAUSSIAN, LASE_NONE};
     lase l = {.model = lw_step_model(step, "model"),
               .tap = lw_text(args, "tap"),
               .in_w = chosen(spaces, lw_text(args, "space")) == 1,

@@ -34,6 +34,11 @@ lw_value lase_directions(lw_graph *g, const lase *l)
     return lw_div(g, d, length(g, d));
 }
 
+bool lase_learns_density(const lase *l)
+{
+    return l->preserve == LASE_LEARNED || l->preserve == LASE_RESTORED;
+}
+
 /* C(z0, eps, gamma), strides told in units of the range: six fully connected layers (section 4.1) of the
  * three side by side. */
 static lw_value correct(lw_graph *g, const lase *l, lw_value latent, lw_value stride, lw_value direction)
@@ -43,6 +48,13 @@ static lw_value correct(lw_graph *g, const lase *l, lw_value latent, lw_value st
     return layers(g, input, "C", 6, l->correction, l->size, lw_relu, false);
 }
 
+/* z0 is itself as dense as z0 and a stride away, so what is nearest to the end of the walk is no farther. */
+static lw_value restore(lw_graph *g, const lase *l, lw_value latent, lw_value moved)
+{
+    lw_value level = density_log(g, density_slope(g, &l->f, latent, true));
+    return density_restore(g, &l->f, moved, level, length(g, lw_sub(g, moved, latent)));
+}
+
 lw_value lase_walk(lw_graph *g, const lase *l, lw_value latent, lw_value stride, lw_value direction)
 {
     lw_value moved = lw_add(g, latent, lw_mul(g, stride, direction));
@@ -50,6 +62,8 @@ lw_value lase_walk(lw_graph *g, const lase *l, lw_value latent, lw_value stride,
         return lw_mul(g, lw_div(g, moved, length(g, moved)), length(g, latent));
     if (l->preserve == LASE_LEARNED)
         return lw_add(g, moved, correct(g, l, latent, stride, direction));
+    if (l->preserve == LASE_RESTORED)
+        return restore(g, l, latent, moved);
     return moved;
 }
 
@@ -176,7 +190,7 @@ lase_losses lase_build(lw_graph *g, const lase *l, lw_value latent, lw_value str
     add_variation(g, l, latent, ends, drawn, ladder, &losses);
     losses.orthogonality = orthogonality(g, l, directions);
     losses.total = lw_add(g, losses.variation, lw_affine(g, losses.orthogonality, l->zeta, 0));
-    if (l->preserve == LASE_LEARNED) {
+    if (lase_learns_density(l)) {
         add_density(g, l, latent, ends, &losses);
         losses.total =
             lw_add(g, losses.total, lw_add(g, losses.monotone, lw_add(g, losses.likelihood, losses.density)));

@@ -8,9 +8,10 @@
 
 #include "density.h"
 
-/* How a walk keeps its density: not at all (eq. 1), as that of a known Gaussian, by its norm (eq. 2), or as F
- * and C have learned it (eq. 6). */
-typedef enum lase_density { LASE_NONE, LASE_GAUSSIAN, LASE_LEARNED } lase_density;
+/* How a walk keeps its density: not at all (eq. 1), as that of a known Gaussian, by its norm (eq. 2), as F
+ * and C have learned it (eq. 6), or as F has learned it, by the shortest way (ours, in place of C:
+ * README.md). */
+typedef enum lase_density { LASE_NONE, LASE_GAUSSIAN, LASE_LEARNED, LASE_RESTORED } lase_density;
 
 typedef struct lase {
     lw_model *model;
@@ -26,13 +27,15 @@ typedef struct lase {
     double nu, lambda, zeta;
 } lase;
 
+/* Is F trained? */
+bool lase_learns_density(const lase *l);
 /* Rows of unit length of the weight `directions` [k, d]. */
 lw_value lase_directions(lw_graph *g, const lase *l);
 /* Normal numbers made orthogonal to the rows before them, not normalised (the released code's start). [k, d]
  * in place */
 void lase_orthogonalise(float *rows, int64_t count, int64_t size);
 
-/* z_dp (eq. 1, 2 or 6) of latents, strides [M, 1] and directions, [M, d] all. */
+/* z_dp (eq. 1, 2, 6, or restored) of latents, strides [M, 1] and directions, [M, d] all. */
 lw_value lase_walk(lw_graph *g, const lase *l, lw_value latent, lw_value stride, lw_value direction);
 /* G1 (the tap) of latents [M, d] -> [M, C, P]: P pixels of C channels, or, of a tap without pixels, C = 1. */
 lw_value lase_features(lw_graph *g, const lase *l, lw_value latent);
@@ -51,7 +54,7 @@ lase_released lase_variation_released(lw_graph *g, lw_value change, lw_value wei
 /* Everything that a training step minimises, and its parts; null where a part does not apply. */
 typedef struct lase_losses {
     lw_value total;                         /* eq. 11 */
-    lw_value monotone, likelihood, density; /* eq. 4, 5, 7, of learned densities */
+    lw_value monotone, likelihood, density; /* eq. 4, 5, 7, where F learns the density */
     lw_value variation, orthogonality;      /* eq. 8, 10 */
     lase_released released;
 } lase_losses;

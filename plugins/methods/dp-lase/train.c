@@ -80,7 +80,7 @@ static int parts(const lase_losses *s, const lase *l, const char **names, lw_val
                {"loss/monotone", s->monotone},
                {"loss/likelihood", s->likelihood},
                {"loss/density", s->density}};
-    const int count = l->preserve == LASE_LEARNED ? 6 : 3;
+    const int count = lase_learns_density(l) ? 6 : 3;
     for (int i = 0; i < count; i++) {
         names[i] = all[i].name;
         if (values)

@@ -160,7 +160,8 @@ static lw_status sort_channels(work *w)
         affinity_paper(w->channels, w->r, w->s);
     else
         LW_TRY(affinity_released(w->channels, w->r, w->count, w->s));
-    return cluster(w->channels, w->s, w->count, lw_step_seed(w->step), w->label);
+    /* Not the step's seed: steps that look at the same walks (`only`) are to find the same subspaces. */
+    return cluster(w->channels, w->s, w->count, 0, w->label);
 }
 
 /* How large each subspace is, and how much of the affinity stays within it. */

@@ -302,10 +302,17 @@ static void check_plain(lw_graph *g, reference *r, const lase_losses *losses, lw
     check_gradient(g, r, "total", losses->total, store, "directions");
 }
 
+static void check_restored(lw_graph *g, reference *r, const lase_losses *losses, lw_store *store)
+{
+    check_gradient(g, r, "variation", losses->variation, store, "directions");
+    check_gradient(g, r, "likelihood", losses->likelihood, store, "F.0.weight");
+}
+
 static void gradients_are_those_of_differences(void **state)
 {
     (void)state;
     with_losses(false, LASE_LEARNED, check_paper);
+    with_losses(false, LASE_RESTORED, check_restored);
     with_losses(true, LASE_GAUSSIAN, check_plain);
     with_losses(false, LASE_NONE, check_plain);
 }
@@ -329,6 +336,47 @@ static void keeping_the_density_teaches_the_correction_alone(void **state)
 {
     (void)state;
     with_losses(false, LASE_LEARNED, check_separate);
+}
+
+/* With F a logistic distribution: two layers of tanh hardly bent, and the sigmoid. */
+static void restored_walks_end_as_dense_as_they_began(void **state)
+{
+    (void)state;
+    enum { N = 3, SIZE = 4 };
+    const lase l = {.preserve = LASE_RESTORED, .f = {.width = 1, .increment = 0.01}};
+    lw_store *store = lw_store_create();
+    const float weights[] = {0.1f, 1, 17}, zero = 0;
+    for (int i = 0; i < 3; i++) {
+        test_must(lw_store_set(store, (const char *[]){"F.0.weight", "F.1.weight", "F.2.weight"}[i],
+                               LW_SHAPE(1, 1), weights + i));
+        test_must(
+            lw_store_set(store, (const char *[]){"F.0.bias", "F.1.bias", "F.2.bias"}[i], LW_SHAPE(1), &zero));
+    }
+    float z[N * SIZE], along[N * SIZE];
+    const float by[N] = {4, -1.5f, 0};
+    lw_normal((lw_stream){.seed = 2}, 0, N * SIZE, z);
+    for (int i = 0; i < N * SIZE; i++)
+        along[i] = i % SIZE == i / SIZE; /* each in an axis of its own */
+    lw_graph *g = lw_graph_create();
+    open_scope(g, store);
+    lw_value from = lw_constant(g, LW_SHAPE(N, SIZE), z), d = lw_constant(g, LW_SHAPE(N, SIZE), along);
+    lw_value end = lase_walk(g, &l, from, lw_constant(g, LW_SHAPE(N, 1), by), d);
+    lw_value before = density_log(g, density_slope(g, &l.f, from, true)),
+             after = density_log(g, density_slope(g, &l.f, end, true));
+    lw_scope_pop(g);
+    test_must(lw_graph_status(g));
+    reference *r = reference_create(g);
+    const double *ends = reference_value(r, end);
+    for (int n = 0; n < N; n++) {
+        double correction = 0;
+        for (int i = 0; i < SIZE; i++)
+            correction += pow(ends[n * SIZE + i] - z[n * SIZE + i] - by[n] * along[n * SIZE + i], 2);
+        assert_true(fabs(reference_value(r, after)[n] - reference_value(r, before)[n]) < 1e-6);
+        assert_true(by[n] == 0 ? correction < 1e-20 : sqrt(correction) < 0.8 * fabs(by[n])); /* not undone */
+    }
+    reference_destroy(r);
+    lw_graph_destroy(g);
+    lw_store_destroy(store);
 }
 
 /* --- F alone: figure 3 ---------------------------------------------------------------------------------- */
@@ -512,7 +560,7 @@ static void directions_are_ordered_orthogonal_and_walked_along(void **state)
     lw_device_close(device);
 }
 
-static void learned_walks_go_through_w_too(void **state)
+static void walks_of_learned_density_go_through_w_too(void **state)
 {
     (void)state;
     lw_device *device = lw_device_open("cpu", "native");
@@ -522,7 +570,8 @@ static void learned_walks_go_through_w_too(void **state)
     lw_tensor *z = lw_tensor_create(LW_SHAPE(2, 6));
     lw_normal((lw_stream){.seed = 1}, 0, 12, z->data);
     harness h;
-    prepare(&h, model, device, z, (const char *[]){"space", "w", "tap", "b4_conv1", NULL});
+    prepare(&h, model, device, z,
+            (const char *[]){"space", "w", "tap", "b4_conv1", "preserve", "restored", NULL});
     test_must(harness_run(&h));
     assert_true(lw_shape_equal(harness_output(&h, "walk")->shape, LW_SHAPE(4, 3, 5)));
     assert_true(lw_shape_equal(harness_output(&h, "directions")->shape, LW_SHAPE(3, 4, 5)));
@@ -573,9 +622,10 @@ int main(void)
         cmocka_unit_test(drawing_all_directions_is_equation_8_and_drawing_two_is_its_expectation),
         cmocka_unit_test(gradients_are_those_of_differences),
         cmocka_unit_test(keeping_the_density_teaches_the_correction_alone),
+        cmocka_unit_test(restored_walks_end_as_dense_as_they_began),
         cmocka_unit_test(uniform_and_mixture_densities_are_recovered),
         cmocka_unit_test(directions_are_ordered_orthogonal_and_walked_along),
-        cmocka_unit_test(learned_walks_go_through_w_too),
+        cmocka_unit_test(walks_of_learned_density_go_through_w_too),
         cmocka_unit_test(mistakes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
