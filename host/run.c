@@ -216,6 +216,7 @@ typedef struct telling {
     const lwh_run *run;
     const char *step;
     int count;
+    const char *about; /* before the number of runs: "", "~", ">=" */
 } telling;
 
 static void print_program(void *user, const char *name, lw_program *program, double runs)
@@ -228,27 +229,34 @@ static void print_program(void *user, const char *name, lw_program *program, dou
     double peak = (double)(stats.arena_bytes + stats.parameter_bytes + stats.constant_bytes + stats.io_bytes);
     if (t->run->options->json)
         printf("{\"event\":\"program\",\"step\":\"%s\",\"program\":\"%s\",\"peak_bytes\":%.0f,\"flops\":%"
-               ".0f,\"runs\":%.0f,\"kernels\":%u}\n",
-               t->step, name, peak, stats.flops, runs, stats.kernels);
+               ".0f,\"runs\":%.0f,\"exact\":%s,\"kernels\":%u}\n",
+               t->step, name, peak, stats.flops, runs, *t->about ? "false" : "true", stats.kernels);
     else
-        printf("  %-20s %-20s %9.1f MiB %10.3f GFLOP x %-8.0f = %12.1f GFLOP  %4u kernels\n", t->step, name,
-               peak / 1048576, stats.flops * 1e-9, runs, runs * stats.flops * 1e-9, stats.kernels);
+        printf("  %-20s %-20s %9.1f MiB %10.3f GFLOP x %s%-8.0f = %12.1f GFLOP  %4u kernels\n", t->step, name,
+               peak / 1048576, stats.flops * 1e-9, t->about, runs, runs * stats.flops * 1e-9, stats.kernels);
 }
 
-/* The step's own programs, and those by which it made images of models. */
+/* The step's own programs, and those by which it made images of models: at least so often, where a loop that
+ * may have made some was not gone through whole. */
 static void print_programs(const lwh_run *run, const lw_step *running)
 {
-    telling t = {run, lw_step_id(running), 0};
+    telling t = {run, lw_step_id(running), 0, running->estimated ? "~" : ""};
     for (int i = 0; i < running->program_count; i++) {
         const lwi_step_program *p = &running->programs[i];
         lw_program_stats stats;
         if (lw_program_describe(p->program, &stats) == LW_OK)
-            print_program(&t, p->name, p->program, (double)stats.runs + p->weighted);
+            print_program(&t, p->name, p->program, (double)stats.runs + p->estimated);
     }
+    t.about = running->estimated ? ">=" : "";
     for (int i = 0; i < run->pipeline->model_count; i++)
         lwi_model_tell_programs(run->pipeline->models[i].model, print_program, &t);
-    if (!t.count && !run->options->json)
+    if (run->options->json)
+        return;
+    if (!t.count)
         printf("  %-20s (compiles nothing)\n", t.step);
+    if (running->estimated)
+        printf("  %-20s (~: too many iterations to go through all; the others are taken to be alike)\n",
+               t.step);
 }
 
 static lw_status run_plugin(lwh_run *run, int index, const lwi_step_setup *setup)

@@ -145,6 +145,28 @@ static void dcgan(void **state)
                      G "depth=1" D "depth=1" G "width=4" D "width=4" G "z_dim=8" T "accumulate=2");
 }
 
+/* Stages of growing and what is done now and then, as often as they will be: with 4 images an iteration 3 of
+ * 10 see 4 pixels; there are ticks after 4, 8 and 10, and the samples handed over. */
+static void a_dry_run_counts_what_is_not_done_each_time(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("cd $W && $L run " LW_SOURCE_DIR "/pipelines/train-pggan.yaml --dry-run"
+              " --set steps.photos.with.path=$W/pictures --set steps.held_out.with.path=$W/pictures"
+              " --set steps.photos.with.height=8 --set steps.photos.with.width=8"
+              " --set steps.held_out.with.height=8 --set steps.held_out.with.width=8" G "widths=[8,4]" D
+              "widths=[8,4]" G "z_dim=8" D "features=8" T "stage_images=12" T "fade_images=12" T "batch=4" T
+              "network=null" T "iterations=10" T "samples_every=4 > dry.txt"),
+        0);
+    static const char *const counts[] = {"generator 4px .* x 3 ", "generator 8px .* x 7 ",
+                                         "samples 4px .* x 0 ", "samples 8px .* x 4 "};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "grep -q '%s' $W/dry.txt || { cat $W/dry.txt; false; }", counts[i]);
+        assert_int_equal(shell(command), 0);
+    }
+}
+
 /* What only the trainer can tell: before anything is trained. */
 static void recipes_that_cannot_work_are_refused(void **state)
 {
@@ -172,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recipes_that_cannot_work_are_refused),
+        cmocka_unit_test(a_dry_run_counts_what_is_not_done_each_time),
         cmocka_unit_test(dcgan),
         cmocka_unit_test(sngan),
         cmocka_unit_test(wgan_gp),

@@ -180,7 +180,8 @@ static lw_status open_loop(loop *l, lw_step *step)
 
 static lw_status write_real(loop *l, lw_program *program, lw_loader *loader, uint64_t number)
 {
-    LW_TRY(lw_loader_batch(loader, number, l->real, NULL));
+    if (!lw_step_is_dry(l->t.step))
+        LW_TRY(lw_loader_batch(loader, number, l->real, NULL));
     return lw_program_write(program, "real", l->real, (size_t)lw_shape_count(l->t.image));
 }
 

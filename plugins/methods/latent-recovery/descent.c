@@ -86,7 +86,7 @@ static lw_status advance(descent *d, const descent_task *task, int64_t iteration
     *has_good = true;
     if (task->stepped)
         LW_TRY(task->stepped(d));
-    bool still = fabsf(loss - previous) < (float)lw_float(args, "tolerance");
+    bool still = fabsf(loss - previous) < (float)lw_float(args, "tolerance") && !lw_step_is_dry(d->step);
     if (still || iteration % 10 == 0 || iteration == lw_int(args, "iterations") - 1)
         LW_TRY(lw_step_log(d->step, "loss", (double)loss));
     return tell(d, (double)loss, still);

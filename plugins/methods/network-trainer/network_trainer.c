@@ -205,7 +205,8 @@ static lw_status write_batch(loop *l, lw_program *program)
 static lw_status update(loop *l, int64_t i, int64_t total)
 {
     size_t batch = (size_t)l->t.image.dim[0], columns = lw_dataset_label_count(l->train);
-    LW_TRY(lw_loader_batch(l->loader, (uint64_t)i, l->images, l->labels));
+    if (!lw_step_is_dry(l->t.step))
+        LW_TRY(lw_loader_batch(l->loader, (uint64_t)i, l->images, l->labels));
     targets_read(&l->t.targets, l->train_column, columns, l->labels, batch, l->target, l->known);
     float rate = (float)rate_at(l->t.args, i, total), loss;
     LW_TRY(write_batch(l, l->training));
@@ -300,7 +301,7 @@ static lw_status compare(loop *l, bool *stop)
         LW_TRY(lw_store_merge(l->best, l->t.network, ""));
     }
     int64_t patience = lw_int(l->t.args, "patience");
-    *stop = patience > 0 && progress[1] >= (float)patience;
+    *stop = patience > 0 && progress[1] >= (float)patience && !lw_step_is_dry(l->t.step);
     return lw_store_set(l->progress, "progress", LW_SHAPE(2), progress);
 }
 

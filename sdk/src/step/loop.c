@@ -2,14 +2,20 @@
  *
  * What a run computes must not depend on when checkpoints are taken: taking one only reads. */
 #include <string.h>
+#include <time.h>
 
 #include "runtime.h"
+
+/* A dry run goes through a loop as a real one does, so that what happens now and then is counted as often as
+ * it will, but spends no more than this on it. */
+static const clock_t MOST_DRY = 5 * CLOCKS_PER_SEC;
 
 static void begin(lw_step *step, int64_t total)
 {
     step->in_loop = true;
     step->total = total;
     step->iteration = 0;
+    step->loop_began = clock();
     for (int i = 0; i < step->program_count; i++) {
         lw_program_stats stats;
         if (lw_program_describe(step->programs[i].program, &stats) == LW_OK)
@@ -17,15 +23,18 @@ static void begin(lw_step *step, int64_t total)
     }
 }
 
-/* A dry run goes through each loop once: the runs of that iteration stand for `total` of them. */
-static void weigh_programs(lw_step *step)
+/* The runs of the iterations so far stand for those of all others, which a dry run leaves out. */
+static void estimate_rest(lw_step *step)
 {
+    const double rest = (double)(step->total - step->iteration) / (double)step->iteration;
     for (int i = 0; i < step->program_count; i++) {
         lwi_step_program *p = &step->programs[i];
         lw_program_stats stats;
         if (lw_program_describe(p->program, &stats) == LW_OK)
-            p->weighted += (double)(stats.runs - p->runs_before) * (double)(step->total - 1);
+            p->estimated += (double)(stats.runs - p->runs_before) * rest;
     }
+    step->estimated = true;
+    step->iteration = step->total;
 }
 
 static bool end(lw_step *step)
@@ -77,9 +86,9 @@ static bool next(lw_step *step, int64_t total, bool again, int64_t *iteration)
             step->resumed = NULL;
         }
     } else {
-        if (step->setup.dry)
-            weigh_programs(step);
-        step->iteration = step->setup.dry ? step->total : step->iteration + 1;
+        step->iteration++;
+        if (step->setup.dry && step->iteration < step->total && clock() - step->loop_began > MOST_DRY)
+            estimate_rest(step);
     }
     tell_progress(step);
     if (step->iteration >= step->total)

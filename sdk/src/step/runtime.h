@@ -4,6 +4,7 @@
 #define LW_STEP_RUNTIME_H
 
 #include <jansson.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "latentwalk/step.h"
@@ -37,7 +38,7 @@ typedef struct lwi_step_program {
     char *name;
     lw_program *program;
     uint64_t runs_before; /* when the running loop began */
-    double weighted;      /* dry run: runs the real run would make, beyond those counted by the program */
+    double estimated;     /* dry run: runs that were left out, and so not counted by the program */
 } lwi_step_program;
 
 typedef struct lwi_step_store {
@@ -66,7 +67,7 @@ typedef struct lwi_step_setup {
     const char *folder;      /* RUN/steps/ID */
     const char *run_folder;  /* RUN */
     double checkpoint_every; /* seconds */
-    bool dry;                /* each loop runs once, and nothing is checkpointed */
+    bool dry;                /* programs compute nothing, and nothing is checkpointed */
     lwi_step_hooks hooks;
 } lwi_step_setup;
 
@@ -82,6 +83,8 @@ struct lw_step {
     /* the loop: how many are finished, and where the running one is */
     int64_t loop, iteration, total;
     bool in_loop, cancelled;
+    clock_t loop_began; /* processor time */
+    bool estimated; /* dry run: a loop was too long to be gone through whole */
     double last_checkpoint;
     lw_store *resumed; /* the checkpoint to go on from, until its loop begins */
     int64_t resumed_loop, resumed_iteration;
