@@ -25,8 +25,8 @@ MODELS = ["dcgan-64", "pggan-256", "biggan-128", "stylegan2-256", "stylegan2-102
 FORWARD = ["product/512", "product/1024", "product/2048", "linear/1x512x512", "linear/16x512x512", "linear/64x512x512",
            "conv/512-512@32", "conv/512-512@64", "conv/128-128@256", "conv/64-64@64", "conv/64-64@128", "conv/32-32@1024",
            *(f"forward/{model}/1" for model in MODELS), *(f"forward/{model}/16" for model in MODELS[:4])]
-GRADIENTS = [*(f"gradient-z/{model}/1" for model in MODELS[:4]), "gradient-z/dcgan-64/16",
-             "gradient-w/stylegan2-256/1", "gradient-w/stylegan2-1024/1"]
+GRADIENTS = [*(f"gradient-z/{model}/1" for model in MODELS), "gradient-z/dcgan-64/16",
+             "gradient-w/stylegan2-256/1"]
 LOOPS = ["train/dcgan-64", "train/wgan-gp-64", "train/pggan-64", "train/stylegan2-64", "jacobian/1", "jacobian/64", "trajectory/1", "optimise/1"]
 START = ["start/dcgan-64", "start/stylegan2-256"]
 TWICE = ["train/wgan-gp-64", "train/pggan-64", "train/stylegan2-64"]  # loops with derivatives of derivatives
@@ -35,7 +35,7 @@ SCALING = [*(f"forward/dcgan-64/{n}" for n in (2, 4, 8)), *(f"forward/stylegan2-
 # Further cases run only when named: they take minutes. LARGE is also beyond the memory of a machine with 24 GiB if
 # several engines keep theirs.
 LARGE = "forward/stylegan2-1024/16"
-EXTRA = ["gradient-z/stylegan2-1024/1", *(f"gradient-z/{model}/16" for model in MODELS[1:4]), "gradient-w/stylegan2-256/16",
+EXTRA = ["gradient-w/stylegan2-1024/1", *(f"gradient-z/{model}/16" for model in MODELS[1:4]), "gradient-w/stylegan2-256/16",
          "trajectory/8", "optimise/16", LARGE]
 LEAST = {"trajectory": 25, "optimise": 25}  # steps a measurement, at least
 
