@@ -14,6 +14,10 @@ static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, .choices = needs, .doc = "The model whose latents they are."},
     {"attributes", LW_PARAM_INTS, NULL, "", 0, 65535, NULL,
      "Which columns of the scores are the attributes; absent: all."},
+    {"constant", LW_PARAM_INTS, NULL, "", 0, 65535, NULL,
+     "Further columns, which are to stay as they are: no direction changes them, and conditioned latents "
+     "keep "
+     "their own."},
     {"values", LW_PARAM_FLOATS, NULL, "", -1e30, 1e30, NULL,
      "What the attributes are to become, in the unit of their scores; absent: 1 for each (of a class, that "
      "pictures have it)."},
@@ -32,7 +36,7 @@ static const lw_port inputs[] = {
 };
 static const lw_port outputs[] = {
     {"directions", "direction[K, \xe2\x80\xa6]",
-     .doc = "Of each attribute the direction that changes it and leaves the other attributes."},
+     .doc = "Of each attribute the direction that changes it and leaves the others, and what is constant."},
     {"conditioned", "latent[M, d]",
      .doc = "`start`, moved the shortest way to where the attributes are `values`."},
 };
@@ -41,7 +45,8 @@ typedef struct work {
     lw_step *step;
     const lw_tensor *latents, *scores, *start;
     int64_t columns, training;
-    int64_t *which; /* [attributes] */
+    int64_t attributes; /* of the planes; those after them are of what is constant */
+    int64_t *which;     /* [planes]: their columns */
     hyperplanes planes;
 } work;
 
@@ -55,23 +60,39 @@ static lw_status check_finite(const lw_tensor *t, const char *what)
     return LW_OK;
 }
 
+/* The k-th plane's column. */
+static int64_t column_of(const work *w, int64_t k)
+{
+    const lw_args *args = lw_step_args(w->step);
+    if (k >= w->attributes)
+        return lw_list_int(args, "constant", (int)(k - w->attributes));
+    return lw_list_count(args, "attributes") ? lw_list_int(args, "attributes", (int)k) : k;
+}
+
 static lw_status choose(work *w)
 {
     const lw_args *args = lw_step_args(w->step);
-    const int64_t given = lw_list_count(args, "attributes"), count = given ? given : w->columns;
+    const int64_t given = lw_list_count(args, "attributes");
+    w->attributes = given ? given : w->columns;
+    const int64_t count = w->attributes + lw_list_count(args, "constant");
     w->which = lw_alloc((size_t)count, sizeof *w->which);
     if (!w->which || !hyperplanes_create(&w->planes, count, w->latents->shape.dim[1]))
         return lw_error_status();
     for (int64_t k = 0; k < count; k++) {
-        w->which[k] = given ? lw_list_int(args, "attributes", (int)k) : k;
+        const char *list = k < w->attributes ? "attributes" : "constant";
+        w->which[k] = column_of(w, k);
         if (w->which[k] >= w->columns)
             return lw_fail(LW_INVALID,
-                           "attributes: column %lld was asked for, but the scores have %lld (counted from 0)",
+                           "%s: column %lld was asked for, but the scores have %lld (counted from 0)", list,
                            (long long)w->which[k], (long long)w->columns);
+        for (int64_t i = 0; i < w->attributes && k >= w->attributes; i++)
+            if (w->which[i] == w->which[k])
+                return lw_fail(LW_INVALID, "constant: column %lld is one of the attributes that change",
+                               (long long)w->which[k]);
     }
     const int values = lw_list_count(args, "values");
-    if (values && values != count)
-        return lw_fail(LW_INVALID, "values: %d for %lld attributes", values, (long long)count);
+    if (values && values != w->attributes)
+        return lw_fail(LW_INVALID, "values: %d for %lld attributes", values, (long long)w->attributes);
     if (count > w->planes.size)
         return lw_fail(LW_INVALID,
                        "attributes: %lld are more than the %lld elements of a latent can be moved to",
@@ -107,7 +128,8 @@ static lw_status tell(const work *w, float *scores)
             score = explained(w, k, w->training, rows);
             LW_TRY(lw_step_metric(w->step, row, "R\xc2\xb2 validation", score));
         }
-        scores[k] = (float)score;
+        if (k < w->attributes)
+            scores[k] = (float)score;
     }
     return LW_OK;
 }
@@ -118,7 +140,7 @@ static lw_status find(work *w, lw_directions *d)
     LW_TRY(check_finite(w->scores, "a score"));
     LW_TRY(hyperplanes_fit(&w->planes, w->latents->data, w->scores->data, w->training, w->columns, w->which));
     LW_TRY(tell(w, d->scores));
-    LW_TRY(hyperplanes_directions(&w->planes, d->vectors));
+    LW_TRY(hyperplanes_directions(&w->planes, d->count, d->vectors));
     for (int64_t k = 0; k < d->count; k++) {
         double squares = 0;
         for (int64_t i = 0; i < d->size; i++)
@@ -136,7 +158,9 @@ static lw_status condition(const work *w, lw_tensor *latents)
     const lw_args *args = lw_step_args(w->step);
     double *values = lw_alloc((size_t)w->planes.count, sizeof *values);
     for (int64_t k = 0; values && k < w->planes.count; k++)
-        values[k] = lw_list_count(args, "values") ? lw_list_float(args, "values", (int)k) : 1;
+        values[k] = k >= w->attributes              ? (double)NAN
+                    : lw_list_count(args, "values") ? lw_list_float(args, "values", (int)k)
+                                                    : 1;
     lw_status status = values ? hyperplanes_project(&w->planes, values, latents->data, latents->shape.dim[0])
                               : lw_error_status();
     lw_free(values);
@@ -147,7 +171,7 @@ static lw_status hand_over(work *w)
 {
     LW_TRY(choose(w));
     lw_directions *d =
-        lw_directions_create(lw_step_input_space(w->step, "latents", 0), w->planes.count, w->planes.size);
+        lw_directions_create(lw_step_input_space(w->step, "latents", 0), w->attributes, w->planes.size);
     lw_tensor *moved = d ? lw_tensor_copy(w->start) : NULL;
     lw_status status = moved ? LW_OK : lw_error_status();
     if (status == LW_OK && !lw_step_is_dry(w->step)) {

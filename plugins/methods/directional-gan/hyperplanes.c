@@ -105,16 +105,16 @@ static lw_status ways(const hyperplanes *h, const double *changes, int64_t count
     return lw_least_squares(h->count, h->size, count, h->normals, changes, DEPENDENT, x, NULL);
 }
 
-lw_status hyperplanes_directions(const hyperplanes *h, float *directions)
+lw_status hyperplanes_directions(const hyperplanes *h, int64_t first, float *directions)
 {
-    double *changes = lw_alloc((size_t)(h->count * h->count), sizeof *changes);
-    double *x = lw_alloc((size_t)(h->size * h->count), sizeof *x);
-    for (int64_t k = 0; changes && k < h->count; k++)
-        changes[k * h->count + k] = 1;
-    lw_status status = changes && x ? ways(h, changes, h->count, x) : lw_error_status();
-    for (int64_t k = 0; status == LW_OK && k < h->count; k++)
+    double *changes = lw_alloc((size_t)(h->count * first), sizeof *changes);
+    double *x = lw_alloc((size_t)(h->size * first), sizeof *x);
+    for (int64_t k = 0; changes && k < first; k++)
+        changes[k * first + k] = 1;
+    lw_status status = changes && x ? ways(h, changes, first, x) : lw_error_status();
+    for (int64_t k = 0; status == LW_OK && k < first; k++)
         for (int64_t i = 0; i < h->size; i++)
-            directions[k * h->size + i] = (float)x[i * h->count + k];
+            directions[k * h->size + i] = (float)x[i * first + k];
     lw_free(changes);
     lw_free(x);
     return status;
@@ -126,8 +126,9 @@ lw_status hyperplanes_project(const hyperplanes *h, const double *values, float 
     double *x = lw_alloc((size_t)(h->size * rows), sizeof *x);
     for (int64_t k = 0; changes && k < h->count; k++)
         for (int64_t n = 0; n < rows; n++)
-            changes[k * rows + n] =
-                (values[k] - h->means[k]) / h->spreads[k] - estimate(h, k, latents + n * h->size);
+            changes[k * rows + n] = isnan(values[k]) ? 0
+                                                     : (values[k] - h->means[k]) / h->spreads[k] -
+                                                           estimate(h, k, latents + n * h->size);
     lw_status status = changes && x ? ways(h, changes, rows, x) : lw_error_status();
     for (int64_t n = 0; status == LW_OK && n < rows; n++)
         for (int64_t i = 0; i < h->size; i++)

@@ -23,10 +23,11 @@ bool hyperplanes_create(hyperplanes *h, int64_t count, int64_t size);
 void hyperplanes_destroy(hyperplanes *h);
 
 double hyperplanes_estimate(const hyperplanes *h, int64_t k, const float *latent);
-/* The shortest ways [count, size] that change attribute k by one deviation and leave the others. */
-lw_status hyperplanes_directions(const hyperplanes *h, float *directions);
-/* Latents [rows, size] moved the shortest way to where the attributes are estimated to be `values` [count].
- */
+/* The shortest ways [first, size] that change attribute k, one of the first ones, by one deviation and leave
+ * all others. */
+lw_status hyperplanes_directions(const hyperplanes *h, int64_t first, float *directions);
+/* Latents [rows, size] moved the shortest way to where the attributes are estimated to be `values` [count];
+ * NaN stands for what they are estimated to be now. */
 lw_status hyperplanes_project(const hyperplanes *h, const double *values, float *latents, int64_t rows);
 
 #endif

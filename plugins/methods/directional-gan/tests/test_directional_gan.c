@@ -50,8 +50,8 @@ static int close(void **state)
     return 0;
 }
 
-static lw_status condition(harness *h, const setup *s, const lw_tensor *start, const char *attributes,
-                           const char *values)
+static lw_status condition_with(harness *h, const setup *s, const lw_tensor *start, const char *attributes,
+                                const char *values, const char *constant)
 {
     harness_open(h, "method/directional-gan");
     h->model = s->model;
@@ -60,11 +60,19 @@ static lw_status condition(harness *h, const setup *s, const lw_tensor *start, c
         harness_set(h, "attributes", attributes);
     if (values)
         harness_set(h, "values", values);
+    if (constant)
+        harness_set(h, "constant", constant);
     harness_input(h, "latents", "many.z", "z", s->z);
     harness_input(h, "scores", "judge.scores", "scores", s->scores);
     if (start)
         harness_input(h, "start", "start.z", "z", start);
     return harness_run(h);
+}
+
+static lw_status condition(harness *h, const setup *s, const lw_tensor *start, const char *attributes,
+                           const char *values)
+{
+    return condition_with(h, s, start, attributes, values, NULL);
 }
 
 static void latents_go_the_shortest_way_to_the_wanted_values(void **state)
@@ -108,6 +116,29 @@ static void a_direction_changes_one_attribute_and_leaves_the_others(void **state
     assert_string_equal(file->model, lw_model_identity(s->model));
     lw_directions_destroy(file);
     lw_free(path);
+    harness_close(&h);
+}
+
+/* x0 changes, and x1 with it, so that their sum stays what it was. */
+static void what_is_constant_is_left_by_directions_and_conditions(void **state)
+{
+    const setup *s = *state;
+    harness h;
+    test_must(condition_with(&h, s, NULL, "[0]", "[55]", "[1]"));
+    const lw_tensor *d = harness_output(&h, "directions"), *out = harness_output(&h, "conditioned");
+    assert_int_equal(d->shape.dim[0], 1);
+    assert_float_equal(d->data[0] / d->data[1], -1, 1e-4);
+    for (int n = 0; n < ROWS; n++) {
+        const float *x = out->data + n * SIZE, *was = s->z->data + n * SIZE;
+        assert_float_equal(x[0], 1.5, 1e-4);
+        assert_float_equal(x[0] + x[1], was[0] + was[1], 1e-4);
+    }
+    harness_close(&h);
+    assert_int_equal(condition_with(&h, s, NULL, "[0, 1]", NULL, "[1]"), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "constant: column 1 is one of the attributes that change"));
+    harness_close(&h);
+    assert_int_equal(condition_with(&h, s, NULL, "[0]", NULL, "[3]"), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "constant: column 3 was asked for"));
     harness_close(&h);
 }
 
@@ -163,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(latents_go_the_shortest_way_to_the_wanted_values),
         cmocka_unit_test(a_direction_changes_one_attribute_and_leaves_the_others),
+        cmocka_unit_test(what_is_constant_is_left_by_directions_and_conditions),
         cmocka_unit_test(classes_that_sum_to_one_are_conditioned_together),
         cmocka_unit_test(mistakes_are_told),
     };
