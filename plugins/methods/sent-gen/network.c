@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-/* [in, out]; weights that are not there yet are drawn as Glorot & Bengio 2010. */
+/* [in, out]; weights that are not there yet are drawn as He et al. 2015, for ReLU: what comes of one amount
+ * is as large as the amount, however many components there are. */
 static lw_value dense(lw_graph *g, int64_t in, int64_t out, const char *name)
 {
-    double bound = sqrt(6.0 / (double)(in + out));
+    double bound = sqrt(6.0 / (double)in);
     return lw_weight(g, LW_SHAPE(in, out), lw_init_uniform(-bound, bound), "%s", name);
 }
 
