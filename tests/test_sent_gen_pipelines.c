@@ -88,7 +88,7 @@ static void networks_are_trained_and_resumed_to_the_same_bytes_and_applied_in_st
             "outputs/walk.safetensors; do cmp $W/train/steps/$s/$f $W/cut/steps/$s/$f || exit 1; done; done; "
             "test -s $W/train/report.html"),
         0);
-    assert_int_equal(run("apply", "--set steps.start.with.count=2 $(for s in smile age; do echo --set "
+    assert_int_equal(run("apply", "--set steps.start.with.count=2 $(for s in smile age yaw; do echo --set "
                                   "steps.$s.with.file=$W/train/steps/$s/traversal.safetensors; done) --set "
                                   "steps.smile-then-age.with.file=$W/train/steps/age/traversal.safetensors"),
                      0);
