@@ -42,8 +42,9 @@ LEAST = {"trajectory": 25, "optimise": 25}  # steps a measurement, at least
 # Largest difference of an output, in deviations of ours; losses, also of later training steps: relative. Adam's first
 # steps have the size of the learning rate whatever the gradient, so that rounding grows, most where a Wasserstein loss passes
 # near 0 (seen: 3e-3, 1e-2); and of 16 images' activations one
-# may lie so near a ReLU's kink that rounding puts it on the other side (seen: 3e-3 in one row, 1e-5 in the others).
-TOLERANCE = {"gradient-z/dcgan-64/16": 1e-2, "train/dcgan-64": 2e-3,
+# may lie so near a ReLU's kink that rounding puts it on the other side (seen: 3e-3 in one row, 1e-5 in the others). PGGAN's
+# gradient with random weights is as sensitive: from float64 ours is off by 4e-4, eager's by 2e-4 (seen between the two: 1.3e-3).
+TOLERANCE = {"gradient-z/dcgan-64/16": 1e-2, "gradient-z/pggan-256/1": 3e-3, "train/dcgan-64": 2e-3,
              "train/wgan-gp-64": 1e-2, "train/pggan-64": 2e-2, "train/stylegan2-64": 5e-3, "jacobian": 1e-3, "trajectory": 1e-3, "optimise": 1e-3}
 
 
@@ -251,6 +252,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=9, help="turns of each case, at most (9)")
     parser.add_argument("--seconds", type=float, default=8, help="begin no further round of a case after this time, 3 rounds at least (8)")
     parser.add_argument("--quick", action="store_true", help="3 rounds")
+    parser.add_argument("--again", action="store_true", help="measure the CASEs again: they take their place in build/bench.json and the documentation")
     parser.add_argument("--profile", action="store_true", help="instead of timing, write where Latentwalk's time goes to build/profile/CASE")
     parser.add_argument("--peers", type=lambda text: text.split(","), default=PEERS, help=",".join(PEERS))
     for name in ("worker", "plugins", "program", "out", "docs"):
@@ -258,7 +260,20 @@ def arguments():
     options = parser.parse_args()
     if options.quick:
         options.rounds = 3
+    if options.again and (not options.cases or not os.path.exists(options.out)):
+        parser.error("--again needs CASEs, and the results of an earlier run")
     return options
+
+
+def put_in_place(result, path):
+    """What was measured again among what `path` has of an earlier run; the table says which."""
+    with open(path, encoding="utf-8") as file:
+        earlier = json.load(file)
+    again = {row["case"]: row for row in result["rows"]}
+    order = chosen([]) + EXTRA
+    rows = sorted([row for row in earlier["rows"] if row["case"] not in again] + result["rows"], key=lambda row: order.index(row["case"]))
+    failed = [case for case in earlier["failed"] if case not in again and case not in result["failed"]] + result["failed"]
+    return {"machine": earlier["machine"], "rows": rows, "failed": failed, "again": sorted({*earlier.get("again", []), *again}, key=order.index)}
 
 
 def main():
@@ -280,10 +295,12 @@ def main():
             failures.append(case)
             print(f"{case}: {error}", flush=True)
         result = {"machine": report.machine(), "rows": bench.rows, "failed": failures}
+        if options.again:
+            result = put_in_place(result, options.out)
         with open(options.out, "w", encoding="utf-8") as file: # after each case: an interrupted run keeps the others
             json.dump(result, file, indent=1)
             file.write("\n")
-    if not options.cases:
+    if options.again or not options.cases:
         report.write(result, options.docs)
     sys.exit(1 if failures else 0)
 

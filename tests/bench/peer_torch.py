@@ -139,7 +139,7 @@ def main():
     if mode == "export":
         return export(name, folder)
     if mode == "compile":
-        torch._inductor.config.freezing = True  # weights are constants of a forward pass
+        torch._inductor.config.freezing = not name.startswith("train/")  # weights are constants, but where they are trained
         torch._dynamo.config.automatic_dynamic_shapes = False
     setting = fastest(name, folder) if mode == "eager" else sys.argv[4]
     case = Case(name, folder, setting, mode == "compile")

@@ -93,6 +93,8 @@ def reasons(result):
             lines.setdefault((dict(COLUMNS)[peer], reason), []).append(row["case"])
     text = [f"- {peer}: {reason} ({cases[0]}{f' and {len(cases) - 1} more' if len(cases) > 1 else ''})." for (peer, reason), cases in lines.items()]
     text += [f"- {case} FAILED: see the run's output." for case in result["failed"]]
+    if result.get("again"):
+        text.append(f"\nMeasured again after that run: {', '.join(result['again'])}.")
     return "\n".join(text)
 
 
@@ -117,7 +119,7 @@ def write(result, folder):
 
 # --- docs/scaling.svg ------------------------------------------------------------------------------------------------
 
-WIDTH, HEIGHT, MARGIN = 380, 300, 55
+WIDTH, HEIGHT, MARGIN = 390, 300, 65
 COLOURS = {"latentwalk": "#c0392b", "eager": "#7f8c8d"}
 
 

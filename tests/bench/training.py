@@ -189,7 +189,7 @@ def jacobian(case):
 def build(case, name):
     if name.startswith("train/"):
         return {"train/dcgan-64": dcgan,
-                "train/wgan-gp-64": lambda case: wasserstein(case, 0, lr=1e-4, betas=(0, 0.9)),
-                "train/pggan-64": lambda case: wasserstein(case, 1e-3, lr=1e-3, betas=(0, 0.99)),
+                "train/wgan-gp-64": lambda case: wasserstein(case, 0, lr=1e-4, betas=(0.0, 0.9)),
+                "train/pggan-64": lambda case: wasserstein(case, 1e-3, lr=1e-3, betas=(0.0, 0.99)),
                 "train/stylegan2-64": stylegan2}[name](case)
     return {"trajectory": trajectory, "optimise": optimise, "jacobian": jacobian}[case.kind](case)
