@@ -16,8 +16,7 @@ static const lw_param params[] = {
      "Which columns of the scores are the attributes; absent: all."},
     {"constant", LW_PARAM_INTS, NULL, "", 0, 65535, NULL,
      "Further columns, which are to stay as they are: no direction changes them, and conditioned latents "
-     "keep "
-     "their own."},
+     "keep their own."},
     {"values", LW_PARAM_FLOATS, NULL, "", -1e30, 1e30, NULL,
      "What the attributes are to become, in the unit of their scores; absent: 1 for each (of a class, that "
      "pictures have it)."},
