@@ -222,11 +222,14 @@ int lwh_cmd_resume(const lwh_options *options)
     run.state = state ? lwh_read_json(state) : NULL;
     const char *how = json_string_value(json_object_get(run.state, "state"));
     if (!how) {
-        lw_fail(LW_NOT_FOUND, "'%s' is no run folder: it has no run.json that can be read",
+        lw_fail(LW_NOT_FOUND,
+                "'%s' is no run folder: it has no run.json that can be read; name the folder that "
+                "`latentwalk run` made, as in runs/quickstart-20250101-120000",
                 options->argument);
         lwh_tell_error(options, code);
     } else if (strcmp(how, "done") == 0) {
-        lw_fail(LW_INVALID, "the run '%s' is done", folder);
+        lw_fail(LW_INVALID, "the run '%s' is done; to do it again: latentwalk run %s/pipeline.yaml", folder,
+                folder);
         lwh_tell_error(options, code);
     } else {
         lwi_registry *registry = lwh_find_plugins(options);

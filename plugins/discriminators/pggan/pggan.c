@@ -1,5 +1,5 @@
 /* pggan.c — discriminator/pggan: the progressive GAN's discriminator (Karras et al. 2018, table 2) with its
- * minibatch standard deviation, recognised in three key layouts. README.md says which file has which.
+ * minibatch standard deviation, recognised in four key layouts. README.md says which file has which.
  *
  * image [N, channels, s, s] -> from RGB, then halvings by two convolutions and average pooling down to 4x4,
  * one more map of how much the batch varies, a convolution and two dense layers -> raw score [N, 1]. */
@@ -317,7 +317,7 @@ static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 
 LW_PLUGIN(
     DISCRIMINATOR, "pggan", "1.0.0",
-    "Progressive GAN: halvings with average pooling and minibatch deviation, three key layouts",
+    "Progressive GAN: halvings with average pooling and minibatch deviation, four key layouts",
     .source =
         "Karras, Aila, Laine, Lehtinen 2018; progressive_growing_of_gans 2504c3f3, pytorch_GAN_zoo b75dee40, "
         "genforce 197feee8",

@@ -56,9 +56,11 @@ static lw_status find_mapping(const lw_weights *weights, lw_args *args)
     LW_TRY(lw_args_set_int(args, "classes", shape.dim[1]));
     LW_TRY(lw_args_set_int(args, "embed_width", shape.dim[0]));
     while (layers < 64 && lw_weights_shape(weights, &last, "mapping.fc%d.weight", layers))
-        if (last.rank != 2 || (layers++ == 0 && lw_args_set_int(args, "mapping_width", last.dim[0]) != LW_OK))
-            return lw_fail(LW_SHAPE, "the weights' 'mapping.fc%d.weight' is no matrix of the given width",
-                           layers);
+        if (last.rank != 2)
+            return lw_fail(LW_SHAPE, "the weights' 'mapping.fc%d.weight' has %d dimensions; a matrix has 2",
+                           layers, last.rank);
+        else if (layers++ == 0)
+            LW_TRY(lw_args_set_int(args, "mapping_width", last.dim[0]));
     if (layers == 0)
         return lw_fail(LW_SHAPE, "the weights lack 'mapping.fc0.weight'");
     LW_TRY(lw_args_set_int(args, "mapping_layers", layers));

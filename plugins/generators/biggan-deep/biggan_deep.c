@@ -134,7 +134,8 @@ static lw_value block(lw_graph *g, const lw_args *args, lw_value x, lw_value con
     lw_value h = x;
     if (channels != in && channels != in / 2)
         return lw_graph_fail(g, LW_SHAPE,
-                             "layer %d: a block keeps its %lld channels or halves them; it cannot make %lld",
+                             "multiples: a block keeps its channels or halves them, but layer %d would turn "
+                             "%lld into %lld",
                              layer, (long long)in, (long long)channels);
     for (int k = 0; k < 4; k++) {
         char name[64], tap[32];
@@ -202,8 +203,9 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     int blocks = lw_list_count(args, "multiples");
     int64_t width = lw_int(args, "channel_width"), attention = lw_int(args, "attention_layer_position");
     if (lw_list_count(args, "upsample") != blocks)
-        return lw_graph_fail(g, LW_INVALID, "`upsample` has %d entries for %d blocks",
-                             lw_list_count(args, "upsample"), blocks);
+        return lw_graph_fail(
+            g, LW_INVALID, "`upsample` has %d entries for the %d blocks of `multiples`; give 0 or 1 for each",
+            lw_list_count(args, "upsample"), blocks);
     if (blocks == 0 || lw_list_int(args, "multiples", blocks - 1) != 1)
         return lw_graph_fail(g, LW_INVALID,
                              "`multiples` must end with 1: the last block has channel_width channels");

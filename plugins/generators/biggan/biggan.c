@@ -28,7 +28,7 @@ static const lw_param params[] = {
      .doc = "z is cut into chunks, one for the first layer and one for each block (found from the weights)."},
     {"shared", LW_PARAM_BOOL, NULL, "true",
      .doc = "One embedding of the classes for all blocks (G_shared), or tables of gains and biases in each; "
-            "found."},
+            "found from the weights."},
     {"shared_dim", LW_PARAM_INT, NULL, "128", 1, 8192,
      .doc = "Size of the shared embedding; found from the weights."},
     {"attention", LW_PARAM_INTS, "px", "[64]", 8, 512,
@@ -37,8 +37,8 @@ static const lw_param params[] = {
      .doc = "Weights are divided by one power step's estimate of their norm (G_param SN); found from the "
             "weights."},
     {"statistics", LW_PARAM_CHOICE, NULL, "bn", .choices = statistics,
-     .doc =
-         "Whose keys batch norm has: BigGAN-PyTorch's bn, SyncBN2d (cross_replica) or myBN (mybn); found."},
+     .doc = "Whose keys batch norm has: BigGAN-PyTorch's bn, SyncBN2d (cross_replica) or myBN (mybn); found "
+            "from the weights."},
     {"bn_eps", LW_PARAM_FLOAT, NULL, "1e-5", 1e-12, 1,
      .doc =
          "BN_eps of the blocks' batch norms (the script's default: 1e-5); taken from constructor arguments."},
@@ -175,9 +175,12 @@ static lw_value synthesize(lw_graph *g, const lw_args *args, lw_value z)
     bool hier = lw_bool(args, "hier"), spectral = lw_bool(args, "spectral_norm");
     int64_t ch = lw_int(args, "ch"), chunk = biggan_chunk(args), first = arch->in[0] * ch;
     if (hier && !lw_bool(args, "shared"))
-        return lw_graph_fail(g, LW_INVALID, "a hierarchical z needs a shared embedding to go with");
+        return lw_graph_fail(g, LW_INVALID,
+                             "`hier: true` needs `shared: true`: each chunk of z stands beside the classes' "
+                             "shared embedding");
     if (chunk == 0)
-        return lw_graph_fail(g, LW_INVALID, "z_dim %lld is too small for %d chunks",
+        return lw_graph_fail(g, LW_INVALID,
+                             "z_dim: %lld numbers cannot be cut into %d chunks; give at least as many",
                              (long long)lw_int(args, "z_dim"), arch->blocks + 1);
     lw_value y = embed(g, args, biggan_labels(g, args, lw_dim(g, z, 0)));
     lw_value weight = biggan_weight(g, spectral, LW_SHAPE(first * 16, chunk), "linear", NULL);

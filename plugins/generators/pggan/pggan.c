@@ -1,4 +1,4 @@
-/* pggan.c — generator/pggan: the progressive GAN's generator (Karras et al. 2018), recognised in five key
+/* pggan.c — generator/pggan: the progressive GAN's generator (Karras et al. 2018), recognised in six key
  * layouts with three arithmetics. README.md says which file has which. */
 #include "pggan.h"
 
@@ -180,7 +180,7 @@ static const lw_generator functions = {sizeof(lw_generator), detect, dims, NULL,
 
 LW_PLUGIN(
     GENERATOR, "pggan", "1.0.0",
-    "Progressive GAN: pixel norm, nearest up-sampling, levels of detail, five key layouts",
+    "Progressive GAN: pixel norm, nearest up-sampling, levels of detail, six key layouts",
     .source =
         "Karras, Aila, Laine, Lehtinen 2018; progressive_growing_of_gans 2504c3f3, pytorch_GAN_zoo b75dee40, "
         "genforce 197feee8, interfacegan 8da3fc0f, GANLatentDiscovery 5ca8d67b",

@@ -16,7 +16,7 @@ static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "genforce", .choices = sg1_layouts,
      .doc = "Whose keys: genforce and sefa (also what is imported from TensorFlow), InterFaceGAN, or "
             "pytorch_GAN_zoo, "
-            "which is another network; found."},
+            "which is another network; found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 256, 128, 64, 32, 16]", 1, 4096,
      .doc =
          "Channels at 4x4, 8x8, …, which also says the side (default: 1024x1024); found from the weights."},
@@ -32,7 +32,7 @@ static const lw_param params[] = {
             "arguments."},
     {"repeat_w", LW_PARAM_BOOL, NULL, "true",
      .doc = "One w for all layers; false (genforce): the mapping gives one for each, all of them together "
-            "being w; found."},
+            "being w; found from the weights."},
     {"classes", LW_PARAM_INT, NULL, "0", 0, 100000,
      .doc = "Number of classes, 0 for none; found from the weights."},
     {"class", LW_PARAM_INT, NULL, "0", 0, 99999,

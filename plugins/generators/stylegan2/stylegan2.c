@@ -16,11 +16,12 @@ static const char *const noise_modes[] = {"const", "none", "random", NULL};
 
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "nvidia", .choices = sg2_layouts,
-     .doc = "Whose keys: NVIDIA's PyTorch, rosinality/stylegan2-pytorch, genforce and sefa, or NVIDIA's "
-            "TensorFlow; found."},
+     .doc = "Whose keys: NVIDIA's PyTorch (also what is imported from TensorFlow), "
+            "rosinality/stylegan2-pytorch, "
+            "or genforce and sefa; found from the weights."},
     {"architecture", LW_PARAM_CHOICE, NULL, "skip", .choices = architectures,
      .doc = "How the image leaves the network: colours of every block summed, residual blocks, or neither; "
-            "found."},
+            "found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 512, 256, 128, 64, 32]", 1, 4096,
      .doc = "Channels at 4x4, 8x8, …, which also says the side (default: config-f at 1024x1024); found from "
             "the weights."},
@@ -36,7 +37,7 @@ static const lw_param params[] = {
             "arguments."},
     {"repeat_w", LW_PARAM_BOOL, NULL, "true",
      .doc = "One w for all layers; false (genforce): the mapping gives one for each, all of them together "
-            "being w; found."},
+            "being w; found from the weights."},
     {"classes", LW_PARAM_INT, NULL, "0", 0, 100000,
      .doc = "Number of classes, 0 for none; found from the weights."},
     {"embed_width", LW_PARAM_INT, NULL, "512", 1, 8192,

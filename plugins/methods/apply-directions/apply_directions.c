@@ -159,8 +159,10 @@ static lw_status take_directions(apply *a)
     LW_TRY(read_layers(a, &first, &last));
     a->directions = given->shape.dim[0];
     if (strcmp(lw_text(lw_step_args(a->step), "by"), "pair") == 0 && a->directions != a->latents)
-        return lw_fail(LW_INVALID, "by: %lld latents and %lld directions do not pair", (long long)a->latents,
-                       (long long)a->directions);
+        return lw_fail(
+            LW_INVALID,
+            "by: `pair` needs a direction for each latent, but there are %lld latents and %lld directions",
+            (long long)a->latents, (long long)a->directions);
     a->along = lw_tensor_copy(given);
     if (!a->along)
         return lw_error_status();

@@ -91,11 +91,14 @@ static lw_status choose(work *w)
     }
     const int values = lw_list_count(args, "values");
     if (values && values != w->attributes)
-        return lw_fail(LW_INVALID, "values: %d for %lld attributes", values, (long long)w->attributes);
+        return lw_fail(LW_INVALID, "values: %d for %lld attributes; give one for each", values,
+                       (long long)w->attributes);
     if (count > w->planes.size)
-        return lw_fail(LW_INVALID,
-                       "attributes: %lld are more than the %lld elements of a latent can be moved to",
-                       (long long)count, (long long)w->planes.size);
+        return lw_fail(
+            LW_INVALID,
+            "attributes: with `constant` they are %lld, but a latent has only %lld numbers to serve them; "
+            "name fewer",
+            (long long)count, (long long)w->planes.size);
     return LW_OK;
 }
 
@@ -145,7 +148,10 @@ static lw_status find(work *w, lw_directions *d)
         for (int64_t i = 0; i < d->size; i++)
             squares += pow((double)d->vectors[k * d->size + i], 2);
         if (!(squares > 0))
-            return lw_fail(LW_INVALID, "attribute %lld: no latent differs in it", (long long)w->which[k]);
+            return lw_fail(
+                LW_INVALID,
+                "attribute %lld: no direction changes it while the others stay; leave it out, or name fewer",
+                (long long)w->which[k]);
         for (int64_t i = 0; i < d->size; i++)
             d->vectors[k * d->size + i] = (float)(d->vectors[k * d->size + i] / sqrt(squares));
     }

@@ -77,14 +77,17 @@ static lw_status fit(const lase *l, const lw_args *args)
                        "count: %lld directions cannot be orthogonal; %s of model '%s' has %lld dimensions",
                        (long long)l->count, l->in_w ? "W" : "Z", lw_model_name(l->model), (long long)l->size);
     if (lw_is_given(args, "drawn") && l->drawn < lw_int(args, "drawn"))
-        return lw_fail(LW_INVALID, "drawn: %lld of %lld directions cannot be drawn",
+        return lw_fail(LW_INVALID, "drawn: %lld, but `count` is %lld; at most all directions can be drawn",
                        (long long)lw_int(args, "drawn"), (long long)l->count);
     if (l->released && l->drawn != 2)
-        return lw_fail(LW_INVALID, "drawn: the released code compares 2 directions of at least 2, not %lld",
-                       (long long)l->drawn);
+        return lw_fail(LW_INVALID,
+                       "form: `released` compares 2 directions; set `drawn: 2` and a `count` of at least 2, "
+                       "not %lld and %lld",
+                       (long long)l->drawn, (long long)l->count);
     if (l->in_w && l->preserve == LASE_GAUSSIAN)
-        return lw_fail(LW_INVALID, "preserve: W is not distributed as a Gaussian of which the norm would "
-                                   "tell the density; set `learned` or `restored`");
+        return lw_fail(LW_INVALID,
+                       "preserve: W is not distributed as a Gaussian, so the norm of w does not tell its "
+                       "density; set `learned`, `restored` or `none`");
     return LW_OK;
 }
 

@@ -136,16 +136,19 @@ static lw_status check_recipe(const trainer *t)
             if (!takes_part(t, critic, i) && !takes_part(t, maker, i))
                 return lw_fail(
                     LW_UNSUPPORTED,
-                    "%s: '%s' needs values of both networks' updates (`w+`, and `real` or `real_images`)",
+                    "%s: '%s' fits neither network's updates: only the generator's have `w+`, only the "
+                    "discriminator's `real` and `real_images`",
                     losses_of(maker), lw_list_text(t->args, losses_of(maker), i));
     }
     if (loss_count(t, GENERATOR) == 0 || loss_count(t, DISCRIMINATOR) == 0)
-        return lw_fail(LW_INVALID, "losses: none of them is for the %s",
+        return lw_fail(LW_INVALID,
+                       "losses: none of them is for the %s; loss/adversarial is for both networks",
                        loss_count(t, GENERATOR) ? "discriminator" : "generator");
     if (lw_float(t->args, "style_mixing") > 0 && lw_model_dim(t->model, "num_ws") < 2)
-        return lw_fail(LW_UNSUPPORTED,
-                       "style_mixing: the generator of model '%s' does not take a w for each layer",
-                       lw_model_name(t->model));
+        return lw_fail(
+            LW_UNSUPPORTED,
+            "style_mixing: the generator of model '%s' does not take a w for each layer; set it to 0",
+            lw_model_name(t->model));
     return LW_OK;
 }
 

@@ -160,9 +160,12 @@ static lw_status read_args(explorer *e)
     e->samples = samples / e->batch * e->batch; /* as the official code makes it divisible */
     LW_TRY(compile(e));
     if (count > e->features || count > e->batch)
-        return lw_fail(LW_INVALID,
-                       "count: %lld components of %lld latents with %lld elements are not possible",
-                       (long long)count, (long long)e->batch, (long long)e->features);
+        return lw_fail(
+            LW_INVALID,
+            "count: %lld components; at most %lld can be found, since a batch has %lld latents, with "
+            "%lld numbers each",
+            (long long)count, (long long)(e->features < e->batch ? e->features : e->batch),
+            (long long)e->batch, (long long)e->features);
     const bool exact = strcmp(lw_text(args, "estimator"), "pca") == 0;
     e->deviation = lw_alloc((size_t)count, sizeof *e->deviation);
     return e->deviation ? pca_create(&e->p, e->features, exact ? e->features : count) : lw_error_status();

@@ -115,7 +115,9 @@ static lw_status read_model(const struct svm_model *model, int64_t size, float *
     lw_free(sum);
     return squares > 0 && isfinite(squares)
                ? LW_OK
-               : lw_fail(LW_NUMERIC, "the examples lie where no boundary can tell them apart");
+               : lw_fail(LW_NUMERIC,
+                         "no boundary tells the positive from the negative examples; take latents "
+                         "that differ more, or choose fewer");
 }
 
 lw_status boundary_train(const float *latents, int64_t size, const int64_t *positive, const int64_t *negative,

@@ -82,8 +82,10 @@ static lw_status draw(finder *f)
     lw_free(order);
     f->training = (int64_t)((double)count * lw_float(lw_step_args(f->step), "split"));
     if (status == LW_OK && f->training < 1)
-        return lw_fail(LW_INVALID, "split: %lld examples of each kind leave none to train on",
-                       (long long)count);
+        return lw_fail(
+            LW_INVALID,
+            "split: its share of %lld examples of each kind is none to train on; raise it, or `chosen`",
+            (long long)count);
     return status;
 }
 
@@ -129,8 +131,12 @@ static lw_status condition(finder *f)
         return LW_OK;
     const int64_t count = given->shape.dim[0], row = lw_shape_count(given->shape) / count;
     const bool w = strcmp(lw_step_input_space(f->step, "latents", 0), "w") == 0;
+    char text[LW_SHAPE_TEXT];
     if (row % f->size != 0 || given->shape.rank != (w ? 3 : 2))
-        return lw_fail(LW_SHAPE, "the conditions are not directions of the latents' space");
+        return lw_fail(
+            LW_SHAPE,
+            "conditions: the latents are in %s with %lld numbers each, but these directions, %s, are not",
+            w ? "w" : "z", (long long)f->size, lw_shape_text(given->shape, text));
     float *vectors = lw_alloc((size_t)(count * f->size), sizeof *vectors);
     if (!vectors)
         return lw_error_status();
@@ -140,9 +146,10 @@ static lw_status condition(finder *f)
         for (int64_t l = 1; status == LW_OK && l < row / f->size; l++)
             if (memcmp(given->data + k * row, given->data + k * row + l * f->size,
                        (size_t)f->size * sizeof *vectors))
-                status =
-                    lw_fail(LW_UNSUPPORTED,
-                            "condition %lld moves some layers only; a boundary in W moves all", (long long)k);
+                status = lw_fail(
+                    LW_UNSUPPORTED,
+                    "conditions: direction %lld moves some layers only, but a boundary in W moves all",
+                    (long long)k);
     }
     if (status == LW_OK)
         status = boundary_project(f->normal, vectors, count, f->size);

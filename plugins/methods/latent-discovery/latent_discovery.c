@@ -76,10 +76,11 @@ static lw_value images(discovery *d, lw_graph *g, lw_value latents)
     if (side == 0 || lw_is_null(x))
         return x;
     if (height != width || height % side != 0)
-        return lw_graph_fail(
-            g, LW_INVALID,
-            "size: images of %lld x %lld px have no %lld px by dropping whole rows and columns",
-            (long long)height, (long long)width, (long long)side);
+        return lw_graph_fail(g, LW_INVALID,
+                             "size: %lld px cannot be had from images of %lld x %lld px by dropping rows and "
+                             "columns evenly; they "
+                             "must be square, and `size` divide their side",
+                             (long long)side, (long long)height, (long long)width);
     return lw_slice(g, lw_slice(g, x, 2, 0, side, height / side), 3, 0, side, height / side);
 }
 

@@ -86,7 +86,8 @@ static lw_status found_direction(const traversal *t, const lw_tensor *found, flo
         memcpy(unit + n * t->size, first, (size_t)t->size * sizeof *unit);
     return traversal_dot(first, first, t->size) > 0 || lw_step_is_dry(t->step)
                ? LW_OK
-               : lw_fail(LW_INVALID, "the direction is zero");
+               : lw_fail(LW_INVALID, "direction %lld is zero and leads nowhere; follow another",
+                         (long long)which);
 }
 
 static lw_status set_aims(traversal *t)

@@ -75,8 +75,11 @@ static lw_status find_odd(const loop *l, uint8_t *odd)
             return lw_wrap("odd");
         const lw_label *label = &l->t.targets.label[k];
         if (label->low != -label->high)
-            return lw_fail(LW_INVALID, "odd: the range %g … %g of '%s' is not the same when mirrored",
-                           label->low, label->high, label->name);
+            return lw_fail(
+                LW_INVALID,
+                "odd: '%s' ranges from %g to %g, but what changes its sign when mirrored needs a range "
+                "about 0, as yaw=-45..45 has",
+                label->name, label->low, label->high);
         odd[l->train_column[k]] = 1;
     }
     return LW_OK;

@@ -67,7 +67,8 @@ static lw_status check_range(const lw_label *label, const lw_dataset *dataset, c
                            lw_dataset_name(dataset, i), value, label->low, label->high);
     }
     return known ? LW_OK
-                 : lw_fail(LW_INVALID, "%s: '%s' is not known of a single picture", port, label->name);
+                 : lw_fail(LW_INVALID, "%s: '%s' is not known of a single picture; leave it out of `labels`",
+                           port, label->name);
 }
 
 lw_status targets_find(const targets *t, const lw_dataset *dataset, const char *port, int *column)

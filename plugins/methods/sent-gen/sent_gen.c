@@ -112,7 +112,9 @@ static lw_status check_training(sent_gen *s)
     if (lw_bool(s->args, "force"))
         return lw_fail(LW_INVALID, "force: it is for a `file`, which is not given");
     if (strlen(attribute) >= sizeof s->net.attribute)
-        return lw_fail(LW_INVALID, "attribute: '%.80s…' is no label", attribute);
+        return lw_fail(LW_INVALID,
+                       "attribute: '%.80s…' is too long for a label; labels have at most %zu bytes",
+                       attribute, sizeof s->net.attribute - 1);
     snprintf(s->net.attribute, sizeof s->net.attribute, "%s", attribute);
     snprintf(s->net.variant, sizeof s->net.variant, "%s", lw_text(s->args, "variant"));
     LW_TRY(sent_gen_outputs(s, names, &count));

@@ -361,8 +361,10 @@ static lw_status check(lw_step *step)
     lw_graph_destroy(g);
     LW_TRY(status);
     if (channels < count)
-        return lw_fail(LW_INVALID, "subspaces: the %lld channels of tap '%s' cannot be sorted into %lld",
-                       (long long)channels, w.tap, (long long)count);
+        return lw_fail(
+            LW_INVALID,
+            "subspaces: the %lld channels of tap '%s' cannot be sorted into %lld; at most one each",
+            (long long)channels, w.tap, (long long)count);
     return choose(&w, lw_step_args(step));
 }
 

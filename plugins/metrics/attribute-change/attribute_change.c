@@ -323,7 +323,7 @@ static lw_status check_ranges(work *w)
                        "ranges: at least two distances are needed, where a range begins and ends");
     for (int i = 1; i < edges; i++)
         if (!(lw_list_float(w->args, "ranges", i) > lw_list_float(w->args, "ranges", i - 1)))
-            return lw_fail(LW_INVALID, "ranges: %g does not come after %g",
+            return lw_fail(LW_INVALID, "ranges: %g does not come after %g; list them from small to large",
                            lw_list_float(w->args, "ranges", i), lw_list_float(w->args, "ranges", i - 1));
     w->ranges = edges - 1;
     return LW_OK;
@@ -340,9 +340,10 @@ static lw_status check_walks(work *w)
         shape.dim[0] = first.dim[0]; /* runs may have different numbers of walks */
         if (!lw_shape_equal(shape, first) ||
             strcmp(lw_step_input_space(w->step, "walks", run), lw_step_input_space(w->step, "walks", 0)) != 0)
-            return lw_fail(LW_SHAPE, "the walks of '%s' and '%s' have different points",
-                           lw_step_input_name(w->step, "walks", 0),
-                           lw_step_input_name(w->step, "walks", run));
+            return lw_fail(
+                LW_SHAPE,
+                "the walks of '%s' and '%s' have different points; all runs need as many, of one space",
+                lw_step_input_name(w->step, "walks", 0), lw_step_input_name(w->step, "walks", run));
     }
     w->length = first.dim[1];
     w->row = lw_shape_count(first) / (first.dim[0] * first.dim[1]);
@@ -350,11 +351,11 @@ static lw_status check_walks(work *w)
     w->to = lw_is_set(w->args, "to") ? lw_int(w->args, "to") : w->length - 1;
     w->points = (w->to > w->from ? w->to - w->from : w->from - w->to) + 1;
     if (w->from >= w->length || w->to >= w->length || w->points < 2)
-        return lw_fail(
-            LW_INVALID,
-            "walks of %lld points, 0 to %lld, cannot be followed from %lld to %lld; two different points "
-            "are needed",
-            (long long)w->length, (long long)w->length - 1, (long long)w->from, (long long)w->to);
+        return lw_fail(LW_INVALID,
+                       "walks of %lld points, 0 to %lld, cannot be followed from %lld to %lld; set `from` "
+                       "and `to` to two "
+                       "different ones of these points",
+                       (long long)w->length, (long long)w->length - 1, (long long)w->from, (long long)w->to);
     return LW_OK;
 }
 

@@ -71,7 +71,8 @@ static lw_status run(lw_step *step)
     const int64_t points = lw_step_input(step, "walk", 0)->shape.dim[1];
     const int names = lw_list_count(lw_step_args(step), "at");
     if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points", names, (long long)points);
+        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
+                       (long long)points);
     for (int64_t t = 0; t < points; t++)
         LW_TRY(score_point(step, t));
     return LW_OK;

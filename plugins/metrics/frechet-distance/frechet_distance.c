@@ -257,7 +257,8 @@ static lw_status check(const work *w)
         return lw_fail(LW_INVALID, "%lld picture is too few: at least 2 are needed", (long long)each);
     const int names = lw_list_count(w->args, "at");
     if (names && names != w->points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points", names, (long long)w->points);
+        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
+                       (long long)w->points);
     return LW_OK;
 }
 

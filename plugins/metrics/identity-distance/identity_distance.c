@@ -68,7 +68,8 @@ static lw_status run(lw_step *step)
     const int64_t count = walks->shape.dim[0], points = walks->shape.dim[1];
     lw_model *network = lw_step_model(step, "network");
     if (points < 2 || lw_int(args, "from") >= points)
-        return lw_fail(LW_SHAPE, "from: point %lld; the walks have %lld points, of which two are compared",
+        return lw_fail(LW_SHAPE,
+                       "from: point %lld; the walks have %lld points, counted from 0, and need at least 2",
                        (long long)lw_int(args, "from"), (long long)points);
     lw_tensor *features =
         lw_step_features(step, network, lw_text(args, "tap"), lw_step_model(step, "model"),

@@ -92,7 +92,7 @@ static lw_status run(lw_step *step)
         return lw_fail(LW_INVALID, "losses: there must be 1 to 64 that compare, not %d",
                        lw_list_count(args, "losses"));
     if (dim[0] < 1 || lw_int(args, "from") >= dim[1])
-        return lw_fail(LW_SHAPE, "from: point %lld; there are %lld walks of %lld points",
+        return lw_fail(LW_SHAPE, "from: point %lld; there are %lld walks of %lld points, counted from 0",
                        (long long)lw_int(args, "from"), (long long)dim[0], (long long)dim[1]);
     const lw_shape pictures = LW_SHAPE(batch_of(dim[0], lw_int(args, "batch")), dim[2], dim[3], dim[4]);
     lw_program *program = compile(step, pictures);

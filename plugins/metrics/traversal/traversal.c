@@ -86,7 +86,8 @@ static lw_status run(lw_step *step)
         return lw_fail(LW_SHAPE, "a walk of %lld points has no steps to measure: at least 2 are needed",
                        (long long)points);
     if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points", names, (long long)points);
+        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
+                       (long long)points);
     return lw_step_is_dry(step) ? LW_OK : tell(step, walks, aims);
 }
 

@@ -48,7 +48,7 @@ static lw_status measure(lw_step *step, int k)
     const int64_t count = latents->shape.dim[0];
     double angle, distance, unused;
     if (count < 2)
-        return lw_fail(LW_INVALID, "%s: one latent alone does not vary", row);
+        return lw_fail(LW_INVALID, "%s: one latent alone does not vary; give at least 2", row);
     lw_tensor *features = lw_step_features(
         step, lw_step_model(step, "network"), lw_text(args, "tap"), lw_step_model(step, "model"),
         lw_step_input_space(step, "latents", k), latents, lw_int(args, "batch"));

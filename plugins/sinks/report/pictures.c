@@ -116,8 +116,8 @@ static lw_status put_names(page *p, lw_step *step, int index, int64_t points)
 {
     const int names = lw_list_count(lw_step_args(step), "at");
     if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for the %lld points of '%s'", names, (long long)points,
-                       lw_step_input_name(step, "walks", index));
+        return lw_fail(LW_INVALID, "at: %d names for the %lld points of '%s'; give one for each", names,
+                       (long long)points, lw_step_input_name(step, "walks", index));
     for (int i = 0; i < names; i++)
         put_format(p, "%s%lld%s", i ? " " : " data-at=\"",
                    (long long)lw_list_int(lw_step_args(step), "at", i), i == names - 1 ? "\"" : "");

@@ -173,7 +173,10 @@ static lw_status refresh(lw_program *p)
     for (lwi_buffer b = 1; b < l->buffer_count; b++) {
         lwi_memory_of *memory = &p->memory[b];
         if (l->buffer[b].memory == LWI_MEMORY_INPUT && !memory->written)
-            return lw_fail(LW_INVALID, "input '%s' was never written", l->buffer[b].name);
+            return lw_fail(
+                LW_INVALID,
+                "input '%s' was never written; write it with lw_program_write before the first run",
+                l->buffer[b].name);
         if (!memory->entry)
             continue;
         if (memory->entry->device != p->device || memory->entry->device_buffer != memory->mem)

@@ -158,7 +158,7 @@ static void latents_can_have_a_direction_each(void **state)
     harness_close(&h);
     prepare(&h, s, s->of_z, (const char *[]){"space", "z", "by", "pair", NULL});
     assert_int_equal(harness_run(&h), LW_INVALID);
-    assert_non_null(strstr(lw_error_text(), "2 latents and 1 directions do not pair"));
+    assert_non_null(strstr(lw_error_text(), "there are 2 latents and 1 directions"));
     harness_close(&h);
 }
 

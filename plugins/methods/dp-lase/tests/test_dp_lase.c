@@ -146,8 +146,7 @@ static void mistakes_are_told(void **state)
     fails(model, device, z, (const char *[]){"count", "5", NULL}, LW_INVALID,
           "5 directions cannot be orthogonal; Z of model 'm' has 4");
     fails(model, device, z, (const char *[]){"space", "w", NULL}, LW_UNSUPPORTED, "no mapping network");
-    fails(model, device, z, (const char *[]){"drawn", "4", NULL}, LW_INVALID,
-          "4 of 3 directions cannot be drawn");
+    fails(model, device, z, (const char *[]){"drawn", "4", NULL}, LW_INVALID, "drawn: 4, but `count` is 3");
     fails(model, device, z, (const char *[]){"form", "released", "drawn", "3", NULL}, LW_INVALID,
           "compares 2 directions");
     lw_store *weights = lw_model_store(model, LW_PART_GENERATOR);

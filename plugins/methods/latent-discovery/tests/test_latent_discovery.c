@@ -266,7 +266,7 @@ static void mistakes_are_told(void **state)
           "5 directions, but Z of model 'm' has 4 dimensions");
     fails(model, device, (const char *[]){"space", "w", NULL}, LW_UNSUPPORTED, "no mapping network");
     fails(model, device, (const char *[]){"size", "5", NULL}, LW_INVALID,
-          "images of 16 x 16 px have no 5 px");
+          "5 px cannot be had from images of 16 x 16 px");
     fails(model, device, (const char *[]){"reconstructor", "lenet", NULL}, LW_SHAPE, "at least 28 px");
     lw_store *weights = lw_model_store(model, LW_PART_GENERATOR);
     const char *name = lw_store_name(weights, 0);
