@@ -9,7 +9,9 @@
  * other weights.
  *
  * Between steps, on ports of space "direction", directions are displacements of one deviation each:
- * [K, z_dim] in Z, [K, num_ws, w_dim] in W, zero in the layers not moved. */
+ * [K, z_dim] in Z, [K, num_ws, w_dim] in W, zero in the layers not moved.
+ *
+ * On the pipeline's thread; files and measures also elsewhere. */
 #ifndef LATENTWALK_DIRECTION_H
 #define LATENTWALK_DIRECTION_H
 
@@ -31,7 +33,7 @@ typedef struct lw_directions {
     float *scores;                   /* [K]: eigenvalue, accuracy, …, as the method says; owned */
 } lw_directions;
 
-/* Zeros, deviations 1, all layers. */
+/* Zeros, deviations 1, all layers. NULL with LW_INVALID for another space, LW_SHAPE for impossible sizes. */
 LW_API lw_directions *lw_directions_create(const char *space, int64_t count, int64_t size);
 LW_API void lw_directions_destroy(lw_directions *directions);
 
@@ -45,11 +47,11 @@ LW_API lw_directions *lw_directions_load(const char *path, const char *space);
 /* Do they belong to this model: identity, space, size, layers? LW_INVALID with an explanation otherwise. With `force` another
  * identity is accepted, and `forced` set; sizes and layers never. A file that does not say is accepted. */
 LW_API lw_status lw_directions_fit(lw_directions *directions, lw_model *model, bool force);
-/* What goes to a port, for a model that they fit. */
+/* What goes to a port, for a model that they fit; the caller's. */
 LW_API lw_tensor *lw_directions_displacements(const lw_directions *directions, lw_model *model);
 
 /* Latents of the model as generation draws them: z of normal numbers keyed by the seed and the purpose, [count, z_dim],
- * and in W what they are mapped to, not truncated, [count, w_dim]. Compiled for the step. */
+ * and in W what they are mapped to, not truncated, [count, w_dim]. Compiled for the step; the tensor is the caller's. */
 LW_API lw_tensor *lw_step_latents(lw_step *step, lw_model *model, const char *space, int64_t count,
                                   const char *purpose);
 /* Sets the deviations to those of latents [M, d] of their space along the directions (M >= 2, ddof 0). */

@@ -30,6 +30,7 @@ LW_API lw_status lw_gaussian_moments(const lw_gaussian *gaussian, double *mean, 
 typedef struct lw_frechet {
     double means, covariances;
 } lw_frechet;
+/* LW_SHAPE for features of different numbers, LW_INVALID for fewer than two rows in either. Both are left as they are. */
 LW_API lw_status lw_frechet_distance(const lw_gaussian *a, const lw_gaussian *b, lw_frechet *distance);
 
 #ifdef __cplusplus

@@ -6,11 +6,13 @@
  * null value and do nothing, so authors write no checks: lw_graph_status() tells at the end, and
  * lw_compile refuses a graph with an error.
  *
- * All elements are float32; indices and masks are float32 holding whole numbers. Shapes are static.
- * Images are [N, C, H, W]; weights have PyTorch's layouts. Elementwise ops broadcast as NumPy does
- * (shapes aligned at the last dimension, 1 stretches). A negative axis counts from the end.
+ * All elements are float32; indices and masks are float32 holding whole numbers. Shapes are static: at most LW_MAX_RANK
+ * sizes of at least 1, 2^31 - 1 elements in all. Images are [N, C, H, W]; weights have PyTorch's layouts. Elementwise ops
+ * broadcast as NumPy does (shapes aligned at the last dimension, 1 stretches). A negative axis counts from the end.
+ * Where nothing else is said, ops have the gradients one expects, and shapes that do not fit are LW_SHAPE.
  *
- * A graph belongs to one thread at a time. Values are small handles, copied freely. */
+ * A graph belongs to one thread at a time, with the stores it was given, which must outlive it. Values are small
+ * handles of their graph, copied freely. Names and data are copied. */
 #ifndef LATENTWALK_GRAPH_H
 #define LATENTWALK_GRAPH_H
 
@@ -25,13 +27,15 @@ typedef struct lw_value {
     int32_t id; /* 0 is the null value */
 } lw_value;
 
-LW_API lw_graph *lw_graph_create(void);
+LW_API lw_graph *lw_graph_create(void); /* NULL with LW_MEMORY */
 LW_API void lw_graph_destroy(lw_graph *graph);
 /* LW_OK, or the first error made while building (also set as this thread's error). */
 LW_API lw_status lw_graph_status(lw_graph *graph);
-/* Records an error found by a plugin while building ("needs at least 2 points"); returns null. */
+/* Records an error found by a plugin while building ("a walk needs at least 2 points"), unless there is one already;
+ * returns null. */
 LW_API lw_value lw_graph_fail(lw_graph *graph, lw_status status, const char *format, ...) LW_PRINTF(3, 4);
 
+/* After an error these are a scalar's shape and 1, so that plugins may go on counting; of the null value they are one. */
 LW_API lw_shape lw_shape_of(lw_graph *graph, lw_value value);
 LW_API int64_t lw_dim(lw_graph *graph, lw_value value, int axis);
 LW_API bool lw_is_null(lw_value value);
@@ -39,16 +43,17 @@ LW_API bool lw_is_null(lw_value value);
 /* --- leaves --------------------------------------------------------------------------------- */
 /* Given before each run with lw_program_write(program, name, …). */
 LW_API lw_value lw_input(lw_graph *g, const char *name, lw_shape shape);
-LW_API lw_value lw_constant(lw_graph *g, lw_shape shape, const float *data); /* data is copied */
-LW_API lw_value lw_scalar(lw_graph *g, double value);
-LW_API lw_value lw_fill(lw_graph *g, lw_shape shape, double value);
+LW_API lw_value lw_constant(lw_graph *g, lw_shape shape, const float *data); /* as many as the shape has; copied */
+LW_API lw_value lw_scalar(lw_graph *g, double value);                        /* of rank 0 */
+LW_API lw_value lw_fill(lw_graph *g, lw_shape shape, double value);          /* the same everywhere */
 /* 0, 1, …, count-1 as [count]. */
 LW_API lw_value lw_iota(lw_graph *g, int64_t count);
-/* Fresh numbers in every run (random.h): seed and step come from lw_program_seed, the stream's
- * purpose from the name. */
+/* Fresh numbers in every run, uniform in [0, 1) or normal with deviation 1 (random.h): seed and step come from
+ * lw_program_seed, the stream's purpose from the name. Two with one name have the same numbers. */
 LW_API lw_value lw_random_uniform(lw_graph *g, lw_shape shape, const char *purpose);
 LW_API lw_value lw_random_normal(lw_graph *g, lw_shape shape, const char *purpose);
-/* A tensor of a store. It need not be trainable; optimisers take those lw_parameters names. */
+/* A tensor of a store, LW_NOT_FOUND where it has none of this name. Optimisers do not train it: they take those that
+ * lw_weight made (lw_parameters). */
 LW_API lw_value lw_parameter(lw_graph *g, lw_store *store, const char *name);
 
 /* How a tensor is made when a model is created rather than loaded. */
@@ -89,7 +94,7 @@ typedef struct lw_scope {
 } lw_scope;
 LW_API void lw_scope_push(lw_graph *g, const lw_scope *scope);
 LW_API void lw_scope_pop(lw_graph *g);
-LW_API bool lw_is_training(lw_graph *g);
+LW_API bool lw_is_training(lw_graph *g); /* of the scope that is being built */
 /* Class labels [N, classes] (one-hot, or mixed) for what is being built; null where none were given. */
 LW_API lw_value lw_labels(lw_graph *g);
 /* Progressive growing (Karras et al. 2018), for plugins that provide "grow": build only what images of this side
@@ -99,15 +104,16 @@ LW_API int64_t lw_resolution(lw_graph *g);
 LW_API lw_value lw_fade(lw_graph *g);
 
 /* Names an intermediate value as a place where methods may look or cut, and returns the value to go
- * on with (another one, where a method edits here). lw_tap_value: the value under "model/tap" of the
- * last build of that model, null if there is none; lw_tap_count/lw_tap_name list them all. */
+ * on with (another one, where a method edits here). lw_tap_value: the value under "MODEL/TAP" ("faces.generator/block0")
+ * of the last build of that model, null if there is none; lw_tap_count/lw_tap_name list them all. A name has at most 511
+ * bytes. Methods use lw_part_tap and lw_require_tap (model.h). */
 LW_API lw_value lw_tap(lw_graph *g, lw_value value, const char *name, ...) LW_PRINTF(3, 4);
 LW_API lw_value lw_tap_value(lw_graph *g, const char *name);
 LW_API int lw_tap_count(lw_graph *g);
 LW_API const char *lw_tap_name(lw_graph *g, int index);
 
 /* --- results -------------------------------------------------------------------------------- */
-/* Readable after a run with lw_program_read(program, name, …). */
+/* Readable after a run with lw_program_read(program, name, …). Each name once. */
 LW_API void lw_output(lw_graph *g, const char *name, lw_value value);
 /* After the run, the parameter (a value made by lw_parameter, lw_weight or lw_buffer) holds `value`.
  * All assignments of a run read the old values. Shapes must be equal; one assignment a parameter. */
@@ -131,19 +137,19 @@ LW_API lw_value lw_abs(lw_graph *g, lw_value x);   /* gradient sign(x) */
 LW_API lw_value lw_sign(lw_graph *g, lw_value x);  /* -1, 0, 1; no gradient */
 LW_API lw_value lw_floor(lw_graph *g, lw_value x); /* no gradient */
 LW_API lw_value lw_square(lw_graph *g, lw_value x);
-LW_API lw_value lw_sqrt(lw_graph *g, lw_value x);
-LW_API lw_value lw_rsqrt(lw_graph *g, lw_value x);
+LW_API lw_value lw_sqrt(lw_graph *g, lw_value x);  /* x >= 0; its gradient at 0 is infinite */
+LW_API lw_value lw_rsqrt(lw_graph *g, lw_value x); /* 1 / sqrt(x), x > 0 */
 LW_API lw_value lw_exp(lw_graph *g, lw_value x);
-LW_API lw_value lw_log(lw_graph *g, lw_value x);
-LW_API lw_value lw_sin(lw_graph *g, lw_value x);
+LW_API lw_value lw_log(lw_graph *g, lw_value x); /* natural, x > 0 */
+LW_API lw_value lw_sin(lw_graph *g, lw_value x); /* of radians, as cos */
 LW_API lw_value lw_cos(lw_graph *g, lw_value x);
-LW_API lw_value lw_asin(lw_graph *g, lw_value x);
+LW_API lw_value lw_asin(lw_graph *g, lw_value x); /* -1 <= x <= 1 */
 LW_API lw_value lw_erf(lw_graph *g, lw_value x);
 LW_API lw_value lw_tanh(lw_graph *g, lw_value x);
 LW_API lw_value lw_sigmoid(lw_graph *g, lw_value x);
 LW_API lw_value lw_softplus(lw_graph *g, lw_value x); /* log(1 + exp(x)) without overflow */
 LW_API lw_value lw_relu(lw_graph *g, lw_value x);     /* gradient 0 at 0 */
-LW_API lw_value lw_leaky_relu(lw_graph *g, lw_value x, double slope);
+LW_API lw_value lw_leaky_relu(lw_graph *g, lw_value x, double slope); /* slope * x where x < 0 */
 LW_API lw_value lw_clamp(lw_graph *g, lw_value x, double low, double high); /* gradient 1 at the bounds */
 /* x, but no gradient flows through it. */
 LW_API lw_value lw_stop_gradient(lw_graph *g, lw_value x);
@@ -155,24 +161,27 @@ LW_API lw_value lw_stop_gradient(lw_graph *g, lw_value x);
 LW_API lw_value lw_sum(lw_graph *g, lw_value x, unsigned axes, bool keep);
 LW_API lw_value lw_mean(lw_graph *g, lw_value x, unsigned axes, bool keep);
 LW_API lw_value lw_max(lw_graph *g, lw_value x, unsigned axes, bool keep); /* ties share the gradient */
+/* The mean squared distance from the mean; `unbiased` divides by one less than the count, which must be over 1. */
 LW_API lw_value lw_variance(lw_graph *g, lw_value x, unsigned axes, bool keep, bool unbiased);
-LW_API lw_value lw_softmax(lw_graph *g, lw_value x, int axis);
+LW_API lw_value lw_softmax(lw_graph *g, lw_value x, int axis); /* of any size of x, without overflow */
 
 /* --- shapes --------------------------------------------------------------------------------- */
 LW_API lw_value lw_reshape(lw_graph *g, lw_value x, lw_shape shape); /* one dim may be -1 */
 LW_API lw_value lw_flatten(lw_graph *g, lw_value x, int axis);       /* merges axis … last into one */
-LW_API lw_value lw_merge(lw_graph *g, lw_value x, int first, int last);
+LW_API lw_value lw_merge(lw_graph *g, lw_value x, int first, int last); /* axes first … last into one */
 LW_API lw_value lw_split(lw_graph *g, lw_value x, int axis, int64_t outer); /* d -> outer, d / outer */
 LW_API lw_value lw_unflatten(lw_graph *g, lw_value x, int64_t height, int64_t width); /* [N,C*h*w] -> [N,C,h,w] */
-LW_API lw_value lw_permute(lw_graph *g, lw_value x, const int *axes); /* out.dim[i] = x.dim[axes[i]] */
-LW_API lw_value lw_transpose(lw_graph *g, lw_value x, int a, int b);
-LW_API lw_value lw_broadcast(lw_graph *g, lw_value x, lw_shape shape);
-/* start, start + step, … (count of them); step may be negative. */
+LW_API lw_value lw_permute(lw_graph *g, lw_value x, const int *axes); /* out.dim[i] = x.dim[axes[i]], each axis once */
+LW_API lw_value lw_transpose(lw_graph *g, lw_value x, int a, int b);   /* two axes change places */
+LW_API lw_value lw_broadcast(lw_graph *g, lw_value x, lw_shape shape); /* stretched as elementwise ops do */
+/* Elements start, start + step, … (count of them) along the axis, all within it; step may be negative. */
 LW_API lw_value lw_slice(lw_graph *g, lw_value x, int axis, int64_t start, int64_t count, int64_t step);
-/* Zeros before and after; negative amounts crop. */
+/* So many zeros before and after, along the axis; negative amounts crop. */
 LW_API lw_value lw_pad(lw_graph *g, lw_value x, int axis, int64_t before, int64_t after);
+/* Values [count], at least 1 of them, that differ in size along the axis only. */
 LW_API lw_value lw_concat(lw_graph *g, const lw_value *values, int count, int axis);
-LW_API lw_value lw_stack(lw_graph *g, const lw_value *values, int count, int axis); /* a new axis */
+/* Values [count] of one shape, along a new axis of the result, where `axis` counts. */
+LW_API lw_value lw_stack(lw_graph *g, const lw_value *values, int count, int axis);
 /* out[.., i.., ..] = x[.., index[i..], ..]: the axis is replaced by index's shape. Indices out of range
  * are clamped to it. lw_scatter_add is its transpose: zeros of size `size` along the axis, plus x. */
 LW_API lw_value lw_gather(lw_graph *g, lw_value x, lw_value index, int axis);
@@ -214,8 +223,10 @@ typedef struct lw_resample_options {
 } lw_resample_options;
 LW_API lw_value lw_resample2d_with(lw_graph *g, lw_value x, const lw_resample_options *options);
 #define lw_resample2d(g, x, ...) lw_resample2d_with(g, x, LW_OPTIONS(lw_resample_options, __VA_ARGS__))
+/* x [N, C, H, W] -> [N, C, H * factor, W * factor], every pixel repeated; factors of 1 … LW_MAX_TAPS, here and below. */
 LW_API lw_value lw_upsample_nearest2d(lw_graph *g, lw_value x, int factor);
-LW_API lw_value lw_avg_pool2d(lw_graph *g, lw_value x, int factor); /* kernel = stride = factor */
+/* x [N, C, H, W] -> [N, C, H / factor, W / factor], rounded down: means of factor * factor pixels. */
+LW_API lw_value lw_avg_pool2d(lw_graph *g, lw_value x, int factor);
 
 /* --- layers --------------------------------------------------------------------------------- */
 /* torch.nn.BatchNorm2d/1d (eps 1e-5, momentum 0.1): weights name.weight, name.bias [C], buffers
@@ -233,8 +244,9 @@ LW_API void lw_track(lw_graph *g, lw_value buffer, lw_value seen, double decay);
 LW_API lw_value lw_spectral_norm(lw_graph *g, lw_value weight, lw_value u);
 
 /* --- derivatives ---------------------------------------------------------------------------- */
-/* Reverse mode: gradients[i] = d sum(y * seed) / d wrt[i], as nodes of the same graph (so they can be
- * differentiated again). `seed` null means ones. wrt that y does not depend on gets zeros. */
+/* Reverse mode: gradients[i] = d sum(y * seed) / d wrt[i], i < count, shaped like wrt[i], as nodes of the same graph (so
+ * they can be differentiated again). `seed`, shaped like y; null means ones. wrt that y does not depend on gets zeros.
+ * Returns lw_graph_status. */
 LW_API lw_status lw_gradient(lw_graph *g, lw_value y, lw_value seed, const lw_value *wrt, int count,
                              lw_value *gradients);
 /* Forward mode: (dy/dx) tangent, shaped like y. Many tangents at once lie along a first dimension of their own,
@@ -245,8 +257,9 @@ LW_API lw_value lw_jvp(lw_graph *g, lw_value y, lw_value x, lw_value tangent);
 LW_API lw_value lw_jacobian(lw_graph *g, lw_value y, lw_value x);
 
 /* --- optimisers ----------------------------------------------------------------------------- */
-/* The trainable parameters that this graph has taken from `store` so far, in order of first use;
- * writes at most `capacity` values and returns how many there are. */
+/* The parameters that this graph has taken from `store` by lw_weight in scopes not frozen so far, in order of first use;
+ * writes at most `capacity` values and returns how many there are. The optimisers below train these, and return
+ * lw_graph_status. */
 LW_API int lw_parameters(lw_graph *g, lw_store *store, lw_value *values, int capacity);
 
 /* One Adam step (Kingma & Ba 2015, algorithm 1, with torch.optim.Adam's order of operations) on all of
@@ -271,11 +284,12 @@ LW_API lw_status lw_adam_with(lw_graph *g, lw_value loss, lw_store *store, lw_st
  * it is not there yet) and leaves the parameters alone. The loss of a batch in k parts is the mean of the
  * parts' losses: give each a k-th of its own. */
 LW_API lw_status lw_accumulate(lw_graph *g, lw_value loss, lw_store *store, lw_store *sums);
-/* p <- p - learning_rate * (gradient + weight_decay * p), with momentum as torch.optim.SGD ("sgd.v.NAME"). */
+/* p <- p - learning_rate * (gradient + weight_decay * p), with momentum as torch.optim.SGD (kept in `state` under
+ * "sgd.v.NAME"). */
 typedef struct lw_sgd_options {
     uint32_t size;
-    float learning_rate, momentum, weight_decay;
-    lw_value rate; /* a scalar in place of learning_rate */
+    float learning_rate, momentum, weight_decay; /* 0 is 0: give a rate */
+    lw_value rate; /* a scalar in place of learning_rate, or null */
 } lw_sgd_options;
 LW_API lw_status lw_sgd_with(lw_graph *g, lw_value loss, lw_store *store, lw_store *state,
                              const lw_sgd_options *options);

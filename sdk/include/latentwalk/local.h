@@ -43,7 +43,7 @@ LW_API lw_local *lw_step_local_with(lw_step *step, lw_model *model, const lw_loc
     lw_local_create_with(model, device, LW_OPTIONS(lw_local_options, __VA_ARGS__))
 #define lw_step_local(step, model, ...) lw_step_local_with(step, model, LW_OPTIONS(lw_local_options, __VA_ARGS__))
 LW_API void lw_local_destroy(lw_local *local);
-/* z [count, z_dim], 1 <= count <= batch: w, jacobian and the vectors of the first `count`. */
+/* z [count, z_dim], 1 <= count <= batch (LW_INVALID otherwise): w, jacobian and the vectors of the first `count`. */
 LW_API lw_status lw_local_at(lw_local *local, const float *z, int64_t count);
 /* The same without the decomposition: w and jacobian only. */
 LW_API lw_status lw_local_jacobian(lw_local *local, const float *z, int64_t count);

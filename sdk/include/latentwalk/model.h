@@ -1,5 +1,8 @@
 /* model.h — an entry of `models:`: a generator with, perhaps, its discriminator, or a network; each a
- * graph plugin with arguments and weights. Methods build with these and never see an architecture. */
+ * graph plugin with arguments and weights. Methods build with these and never see an architecture.
+ *
+ * Models belong to the run and are borrowed; on the pipeline's thread. What builds into a graph returns null with the
+ * graph's error: LW_UNSUPPORTED where the model has no such part, LW_SHAPE where a value does not fit its sizes. */
 #ifndef LATENTWALK_MODEL_H
 #define LATENTWALK_MODEL_H
 
@@ -24,10 +27,10 @@ typedef enum lw_part {
 
 LW_API const char *lw_model_name(const lw_model *model);
 /* 16 hex digits over all parts' weights, cached until lw_model_changed: what a latent or a direction
- * belongs to. */
+ * belongs to. NULL with an error where weights cannot be read. */
 LW_API const char *lw_model_identity(lw_model *model);
 LW_API void lw_model_changed(lw_model *model); /* after training in place */
-/* "map", "synthesize", "discriminator", "network", …: see the plugins' `provides`. */
+/* "map", "synthesize", "discriminator", "network", …: see `provides` in lw_plugin. */
 LW_API bool lw_model_has(const lw_model *model, const char *capability);
 /* A named size (z_dim, w_dim, num_ws, channels, height, width, …); 0 when the model has none. */
 LW_API int64_t lw_model_dim(const lw_model *model, const char *name);
@@ -49,6 +52,7 @@ typedef struct lw_label {
     double low, high; /* 0 and 1 for a class */
 } lw_label;
 LW_API int lw_model_label_count(const lw_model *model); /* 0 where the outputs have no names */
+/* LW_NOT_FOUND for an index that is none. */
 LW_API lw_status lw_model_label(const lw_model *model, int index, lw_label *label);
 /* The output with this label; -1, with an error that names the nearest, where there is none. */
 LW_API int lw_model_find_label(const lw_model *model, const char *name);
@@ -58,11 +62,11 @@ LW_API int64_t lw_model_find_output(const lw_model *model, const char *text, int
 /* How a part is built into a graph. Zero is right for using a model as it is. */
 typedef struct lw_build_options {
     uint32_t size;
-    bool training;   /* batch statistics, running averages updated */
+    bool training;   /* batch statistics, running averages updated, as in lw_scope */
     bool trainable;  /* its weights count for lw_parameters; otherwise they are frozen */
     lw_store *store; /* other weights of the same part (a moving average), NULL for the model's */
-    lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user);
-    void *user;
+    lw_value (*on_tap)(lw_graph *g, const char *tap, lw_value value, void *user); /* as in lw_scope: edits a tap */
+    void *user;      /* for on_tap */
     lw_value labels; /* [N, classes] for a conditional part; null: the class of its parameter */
     int64_t resolution; /* side of the images of a part that provides "grow" and still grows; 0: the whole */
     lw_value fade;      /* as in lw_scope */
@@ -77,10 +81,13 @@ LW_API lw_value lw_map_with(lw_graph *g, lw_model *model, lw_value z, const lw_b
 LW_API lw_value lw_truncate(lw_graph *g, lw_model *model, lw_value w);
 /* The w [1, w_dim] that truncation draws to, whatever the generator's arguments say. LW_UNSUPPORTED where it has none. */
 LW_API lw_value lw_mean_latent(lw_graph *g, lw_model *model);
+/* w [N, w_dim] or w+ [N, num_ws, w_dim], or z [N, z_dim] where there is no mapping -> image [N, channels, height, width]. */
 LW_API lw_value lw_synthesize_with(lw_graph *g, lw_model *model, lw_value latent, const lw_build_options *options);
-/* image -> raw score [N, 1]. */
+/* image [N, channels, height, width] -> raw score [N, 1]. */
 LW_API lw_value lw_discriminate_with(lw_graph *g, lw_model *model, lw_value image, const lw_build_options *options);
+/* x, an image or features [N, F] as the network's sizes say -> what it returns. */
 LW_API lw_value lw_apply_with(lw_graph *g, lw_model *model, lw_value x, const lw_build_options *options);
+/* In C, options are written as trailing fields: lw_generate(g, model, z, .training = true). */
 #define lw_generate(g, model, z, ...) lw_generate_with(g, model, z, LW_OPTIONS(lw_build_options, __VA_ARGS__))
 #define lw_map(g, model, z, ...) lw_map_with(g, model, z, LW_OPTIONS(lw_build_options, __VA_ARGS__))
 #define lw_synthesize(g, model, w, ...) lw_synthesize_with(g, model, w, LW_OPTIONS(lw_build_options, __VA_ARGS__))
@@ -96,9 +103,9 @@ LW_API lw_value lw_part_tap(lw_graph *g, const lw_model *model, lw_part part, co
 /* The same where there must be one: LW_NOT_FOUND with the list of the part's taps otherwise. */
 LW_API lw_value lw_require_tap(lw_graph *g, const lw_model *model, lw_part part, const char *tap);
 
-/* Images (or scores, where `scores` is not NULL and the model has a discriminator) of many latents in
- * batches: latents [M, d] in `space` ("z", "w" or "w+": [M, num_ws, w_dim]) -> image tensor
- * [M, C, H, W]; *scores gets [M]. Programs are cached in the model by batch size. */
+/* Images and scores of many latents, at most `batch` at a time: latents [M, d] in `space` ("z", "w" or "w+":
+ * [M, num_ws, w_dim]) -> *images [M, C, H, W], *scores [M], of which one may be NULL; both are the caller's. z is mapped
+ * and truncated, w and w+ are taken as they are. Programs are cached in the model by batch size. */
 LW_API lw_status lw_model_images(lw_model *model, lw_device *device, const char *space, const lw_tensor *latents,
                                  int64_t batch, lw_tensor **images, lw_tensor **scores);
 

@@ -68,7 +68,7 @@ typedef struct lw_plugin_prefix {
     X(PATH, 6, "path")         /* relative ones are resolved against the pipeline file's folder */ \
     X(MODEL, 7, "model")       /* the name of an entry of `models:`; `choices` lists the capabilities needed */ \
     X(LOSSES, 8, "losses")     /* list of {uses, weight, with}; `choices` lists the values offered to losses */ \
-    X(INTS, 9, "integers")     /* list of integers, each in the range */                           \
+    X(INTS, 9, "integers")     /* list of integers, each in the range; so are FLOATS */            \
     X(FLOATS, 10, "numbers")                                                                       \
     X(STRINGS, 11, "texts")
 
@@ -79,7 +79,7 @@ typedef enum lw_param_type {
 } lw_param_type;
 
 typedef struct lw_param {
-    const char *key;
+    const char *key;             /* [A-Za-z0-9_-]+ */
     lw_param_type type;
     const char *unit;            /* "px", "iterations"; NULL for none */
     const char *fallback;        /* the default, as text */
@@ -101,24 +101,26 @@ typedef struct lw_port {
     const char *type;
     uint32_t optional; /* inputs only */
     uint32_t many;     /* inputs only: takes a list of outputs */
-    const char *doc;
+    const char *doc;   /* one sentence */
 } lw_port;
 
 /* --- arguments ------------------------------------------------------------------------------ *
- * The values of a plugin's parameters, complete and in range. Asking for a key or a type that the
- * plugin's table does not have is a mistake of the plugin: returns 0/NULL and sets an error. */
+ * The values of a plugin's parameters, complete and in range; lists in the order given. Asking for a key or a type that
+ * the plugin's table does not have, for an item past the end, or for a number or boolean that is absent (ask lw_is_set
+ * first) is a mistake of the plugin: returns 0/NULL and sets an error. Texts are borrowed from the arguments, which
+ * outlive the call they were given to. */
 typedef struct lw_args lw_args;
 LW_API int64_t lw_int(const lw_args *args, const char *key);
 LW_API double lw_float(const lw_args *args, const char *key);
 LW_API bool lw_bool(const lw_args *args, const char *key);
 LW_API const char *lw_text(const lw_args *args, const char *key); /* string, choice, path, model; NULL if absent */
-LW_API int lw_list_count(const lw_args *args, const char *key);
+LW_API int lw_list_count(const lw_args *args, const char *key); /* 0 if absent; also of LOSSES */
 LW_API int64_t lw_list_int(const lw_args *args, const char *key, int index);
 LW_API double lw_list_float(const lw_args *args, const char *key, int index);
 LW_API const char *lw_list_text(const lw_args *args, const char *key, int index); /* of LOSSES: the losses' ids */
 LW_API bool lw_is_set(const lw_args *args, const char *key);   /* has a value */
 LW_API bool lw_is_given(const lw_args *args, const char *key); /* by the user, not by default */
-/* For `detect`: fills in what the weights tell. What the user gave otherwise is an error that names both. */
+/* For `detect`: fills in what the weights tell, in range. What the user gave otherwise is LW_INVALID, naming both. */
 LW_API lw_status lw_args_set_int(lw_args *args, const char *key, int64_t value);
 LW_API lw_status lw_args_set_float(lw_args *args, const char *key, double value);
 LW_API lw_status lw_args_set_bool(lw_args *args, const char *key, bool value);
@@ -128,7 +130,10 @@ LW_API lw_status lw_args_set_ints(lw_args *args, const char *key, const int64_t 
 /* --- graph plugins -------------------------------------------------------------------------- */
 /* Weights as `detect` sees them: a store seen through one of the plugin's `prefixes`. */
 typedef struct lw_weights lw_weights;
+/* The shape of the tensor of this name (as printf writes it, below 512 bytes), to `shape` unless that is NULL; false where
+ * there is none. */
 LW_API bool lw_weights_shape(const lw_weights *weights, lw_shape *shape, const char *name, ...) LW_PRINTF(3, 4);
+/* Metadata of the file; NULL where the key is absent. Borrowed. */
 LW_API const char *lw_weights_metadata(const lw_weights *weights, const char *key);
 /* The value of a tensor of one element; false where there is none. */
 LW_API bool lw_weights_number(const lw_weights *weights, double *value, const char *name, ...) LW_PRINTF(3, 4);
@@ -138,17 +143,22 @@ LW_API bool lw_weights_number(const lw_weights *weights, double *value, const ch
 LW_API bool lw_weights_config_number(const lw_weights *weights, const char *key, double *value);
 LW_API bool lw_weights_config_text(const lw_weights *weights, const char *key, char *text, size_t size);
 
-/* Named sizes of a model: fill with lw_dims_set(dims, "z_dim", 100). */
+/* Named sizes of a model: fill with lw_dims_set(dims, "z_dim", 100). At most 24, each at least 1, with names of at most 31
+ * bytes; a model with others cannot be opened. */
 typedef struct lw_dims lw_dims;
 LW_API void lw_dims_set(lw_dims *dims, const char *name, int64_t value);
 
-/* A generator that provides "affine" taps what its latent enters by: "affine0", "affine1", …, one for each layer of w+
- * (one alone where there is no mapping, of all that it enters by), each an affine function of the latent, or of the tap "latent" where the
- * generator changes z first (normalises it, say). Methods take the weights from there (lw_jacobian). */
+/* The functions of graph plugins build into the graph and return null with the graph's error where they cannot
+ * (lw_graph_fail); N is any. The host checks the shapes that come back.
+ *
+ * A generator that provides "affine" taps what its latent enters by: "affine0", "affine1", …, one for each layer of w+
+ * (one alone where there is no mapping, of all that it enters by), each an affine function of the latent, or of the tap
+ * "latent" where the generator changes z first (normalises it, say). Methods take the weights from there (lw_jacobian). */
 typedef struct lw_generator {
     uint32_t size;
     /* Are these weights of this architecture? Sets the sizes in args and returns LW_OK, or
-     * LW_UNSUPPORTED if not, or another error if yes but broken. Called once per prefix, in order. */
+     * LW_UNSUPPORTED if not, or another error if yes but broken. Called once per prefix, in order, until one fits.
+     * NULL: any weights, of the sizes that the arguments say. */
     lw_status (*detect)(const lw_weights *weights, lw_args *args);
     /* z_dim, channels, height, width; w_dim and num_ws where there is a mapping; classes where conditional. */
     void (*dims)(const lw_args *args, lw_dims *dims);
@@ -167,11 +177,11 @@ typedef struct lw_generator {
  * Networks: x -> y, as their README says. One whose outputs [N, K] have names and lie in [0, 1] lists the names in
  * a parameter `labels` (texts, K of them: NAME for the probability of a class, NAME=LOW..HIGH for an amount),
  * names what goes into the last sigmoid by the tap `logits` [N, K], and may name `features` [N, F], the layer
- * before: then methods, losses and metrics find its outputs by name (lw_model_label). dims names the size of x: channels, height, width of an image
- * [N, channels, height, width], or features of [N, features]. */
+ * before: then methods, losses and metrics find its outputs by name (lw_model_label). dims names the size of x:
+ * channels, height, width of an image [N, channels, height, width], or features of [N, features]. */
 typedef struct lw_network {
     uint32_t size;
-    lw_status (*detect)(const lw_weights *weights, lw_args *args);
+    lw_status (*detect)(const lw_weights *weights, lw_args *args); /* as lw_generator's */
     void (*dims)(const lw_args *args, lw_dims *dims);
     lw_value (*apply)(lw_graph *g, const lw_args *args, lw_value x);
 } lw_network;
@@ -180,18 +190,20 @@ typedef struct lw_network {
  * "latents" [N, d] or [N, T, d], "images" [M, C, H, W] (M = N * T), "latents0" and "images0" (where they started), "targets"
  * [M, C, H, W] (what each image is to look like), "w+" [N, num_ws, w_dim] that the images were synthesized from,
  * "real_images" [N, C, H, W], and "real" and "fake", the discriminator's scores [N, 1] of real_images and images.
- * NULL value when absent. */
+ * The null value when absent. */
 typedef struct lw_loss_inputs lw_loss_inputs;
 LW_API lw_value lw_loss_value(const lw_loss_inputs *inputs, const char *name);
-/* Scores [N, 1] of further images by the discriminator as the method built it for "real" and "fake" (it may be
- * in training, or still growing). */
+/* Scores [N, 1] of further images [N, C, H, W] by the discriminator as the method built it for "real" and "fake" (it may
+ * be in training, or still growing). LW_UNSUPPORTED where the model has none. */
 LW_API lw_value lw_loss_score(lw_graph *g, const lw_loss_inputs *inputs, lw_value images);
 /* What the loss remembers from run to run (a running mean): a parameter of this shape, at first `start`
- * everywhere, that the loss changes with lw_assign. It is checkpointed with the method. */
+ * everywhere, that the loss changes with lw_assign. It is checkpointed with the method; LW_UNSUPPORTED where the method
+ * keeps nothing for losses. */
 LW_API lw_value lw_loss_state(lw_graph *g, const lw_loss_inputs *inputs, const char *name, lw_shape shape,
                               double start);
 struct lw_model;
-/* The model the method works on, or the one named by the loss's MODEL parameter `key`. */
+/* The model the method works on (`key` NULL), or the one named by the loss's MODEL parameter `key`; NULL where that is
+ * absent. Borrowed. */
 LW_API struct lw_model *lw_loss_model(const lw_loss_inputs *inputs, const char *key);
 
 typedef struct lw_loss {
@@ -204,7 +216,7 @@ typedef struct lw_loss {
 struct lw_step;
 typedef struct lw_runner {
     uint32_t size;
-    /* Reads inputs, computes, sets outputs (step.h). Returns promptly once lw_next says false. */
+    /* Reads inputs, computes, sets every output (step.h). Returns promptly once lw_next says false. */
     lw_status (*run)(struct lw_step *step);
     /* What the tables cannot say: parameters that do not go together, what only some settings need, a graph that cannot
      * be built. Called by `latentwalk check`, before anything runs: connected inputs have no data yet (they count, and are
@@ -222,7 +234,11 @@ typedef struct lw_plugin {
     uint32_t input_count, port_stride;
     const lw_port *outputs;
     uint32_t output_count, reserved0;
-    const char *const *provides;  /* capabilities, NULL-terminated: generators "synthesize", "map"; discriminators "discriminator", … */
+    /* Capabilities, NULL-terminated; methods ask for them by name. Generators: "synthesize" always, "map" exactly where
+     * that function is given, "affine" (see lw_generator), "grow" (see lw_resolution), "truncated-z" (z is meant to come
+     * from a cut normal distribution; `latentwalk generate --trunc` then draws it so). Discriminators: "discriminator",
+     * "grow". Networks: "network", and "labels" where outputs have names. */
+    const char *const *provides;
     const char *const *needs;     /* losses: values they need ("images", "latents") and model capabilities */
     const char *const *prefixes;  /* graph plugins: prefixes tried in a weights file, NULL-terminated */
     const void *functions;        /* lw_generator, lw_network, lw_loss or lw_runner, by kind */

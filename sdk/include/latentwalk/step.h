@@ -1,6 +1,8 @@
 /* step.h — what a step plugin (method, metric, source, sink) sees while it runs.
  *
- * All functions are called on the pipeline's thread, from within `run`. */
+ * All functions are called on the pipeline's thread, from within `run` (or `check`, where plugin.h says what is there).
+ * What they return is borrowed and lives as long as the step, unless said otherwise. Asking for a port or parameter
+ * that the plugin's tables do not have is a mistake of the plugin: LW_INTERNAL, or NULL. */
 #ifndef LATENTWALK_STEP_H
 #define LATENTWALK_STEP_H
 
@@ -31,7 +33,8 @@ LW_API int lw_step_input_count(const lw_step *step, const char *port);
 LW_API const lw_tensor *lw_step_input(const lw_step *step, const char *port, int index);
 LW_API const char *lw_step_input_name(const lw_step *step, const char *port, int index);  /* "walk.images" */
 LW_API const char *lw_step_input_space(const lw_step *step, const char *port, int index); /* "z" */
-/* Sets an output: the step takes ownership of `tensor` (also on failure). Checked against the port. */
+/* Sets an output, once: the step takes ownership of `tensor` (also on failure). LW_SHAPE where it is not as the port
+ * declares; NULL passes on the error that stands. */
 LW_API lw_status lw_step_output(lw_step *step, const char *port, lw_tensor *tensor);
 
 /* Datasets (dataset.h) travel on ports of space "dataset[N, channels, height, width]". The run takes
@@ -42,12 +45,12 @@ LW_API lw_dataset *lw_step_input_dataset(const lw_step *step, const char *port, 
 
 /* --- building ------------------------------------------------------------------------------- */
 /* lw_compile on the step's device; takes ownership of the graph (also on failure). The program belongs to the step, its
- * cost is reported. */
+ * cost is reported under `name`. NULL with the graph's error. */
 LW_API lw_program *lw_step_compile(lw_step *step, lw_graph *graph, const char *name);
 /* What a network sees in many pictures, `batch` at a time: features (lw_features) [M, F] of rows in `space`, which are
  * pictures ("image") or latents of `model` ("z", "w", "w+") to be made into pictures first. rows [.., row]: all leading dims
- * together are M. Runs a loop of lw_next; a resumed run sees again what came before its checkpoint. NULL with an error, or
- * where the run was cancelled. */
+ * together are M. The tensor is the caller's. Runs a loop of lw_next_again: a resumed run sees again what came before its
+ * checkpoint. NULL with an error, or where the run was cancelled. */
 LW_API lw_tensor *lw_step_features(lw_step *step, lw_model *network, const char *tap, lw_model *model,
                                    const char *space, const lw_tensor *rows, int64_t batch);
 /* The weighted sum of the losses listed under the LOSSES parameter `param`, on values given by name. Each loss,
@@ -68,9 +71,10 @@ LW_API bool lw_step_loss_needs(const lw_step *step, const char *param, int index
 
 /* --- loops, checkpoints, progress ------------------------------------------------------------ */
 /* Tensors that a resumed run must find again (weights in training, optimiser state). Empty at first,
- * restored on resume. Belongs to the step. Register all before the first lw_next. */
+ * restored on resume. Belongs to the step; the same name gives the same store. Register all before the first lw_next. */
 LW_API lw_store *lw_step_store(lw_step *step, const char *name);
-/* The same for a store that lives elsewhere (a model being trained): restored into it on resume. */
+/* The same for a store that lives elsewhere (a model being trained): restored into it on resume. Borrowed; it must outlive
+ * the step, and `name` be its own (LW_INVALID otherwise). */
 LW_API lw_status lw_step_keep(lw_step *step, const char *name, lw_store *store);
 /* for (int64_t i; lw_next(step, total, &i); ) body — counts i from where the last checkpoint left to
  * total - 1; draws progress, takes checkpoints between iterations, and returns false when done or
@@ -79,7 +83,7 @@ LW_API bool lw_next(lw_step *step, int64_t total, int64_t *iteration);
 /* The same for a loop whose results no store keeps (features seen, pictures made): a resumed run goes through it again from
  * 0, also where its checkpoint is of a later loop. Tell curves after it. */
 LW_API bool lw_next_again(lw_step *step, int64_t total, int64_t *iteration);
-LW_API lw_status lw_step_finish(lw_step *step); /* LW_OK, LW_CANCELLED, or the loop's error */
+LW_API lw_status lw_step_finish(lw_step *step); /* how the loops ended: LW_OK, LW_CANCELLED, or their error */
 LW_API bool lw_step_cancelled(const lw_step *step);
 
 /* --- telling -------------------------------------------------------------------------------- */
@@ -91,7 +95,7 @@ LW_API lw_status lw_step_log(lw_step *step, const char *series, double value);
  * layers), not negative. Tell such curves after the step's loops, once. */
 LW_API lw_status lw_step_log_at(lw_step *step, const char *series, int64_t at, double value);
 /* Numbers as they come, their mean, and their deviation (of the numbers themselves: squares are divided by their count).
- * Starts with zeros; of no numbers both are not a number. */
+ * Starts with zeros; of no numbers both are NaN. */
 typedef struct lw_spread {
     double count, sum, squares;
 } lw_spread;
@@ -100,14 +104,15 @@ LW_API double lw_spread_mean(const lw_spread *spread);
 LW_API double lw_spread_deviation(const lw_spread *spread);
 /* Points of "SERIES" and "SERIES ±"; nothing where there are no numbers. */
 LW_API lw_status lw_step_log_spread(lw_step *step, const char *series, int64_t at, const lw_spread *spread);
-/* A cell of the step's table: metrics.json and the report show it. */
+/* A cell of the step's table: metrics.json and the report show it. LW_NUMERIC for what is not finite. */
 LW_API lw_status lw_step_metric(lw_step *step, const char *row, const char *column, double value);
-/* A plain line for the log and the report ("no attribute loss: the walk may stand still"). */
+/* A plain line for the log and the report ("no attribute loss: the walk may stand still"), once each. */
 LW_API void lw_step_note(lw_step *step, const char *format, ...) LW_PRINTF(2, 3);
 /* Path for a file this step makes inside the run folder ("grid.png" -> RUN/steps/ID/grid.png), its
- * folders made. Write to a temporary name and rename. Released with lw_free. */
+ * folders made. Write to a temporary name and rename (lw_file_write does). Released with lw_free; NULL with LW_INVALID
+ * for a name that leaves the folder. */
 LW_API char *lw_step_path(lw_step *step, const char *file);
-/* RUN/name for the things users look for first (report.html). Released with lw_free. */
+/* The same for RUN/name: for what users look for first (report.html). */
 LW_API char *lw_step_run_path(lw_step *step, const char *file);
 /* Everything the run knows so far, as JSON text (borrowed until the next call): {"latentwalk", "pipeline",
  * "seed", "device": {…}, "models": {name: {…}}, "steps": [{"id", "uses", "with", "seconds", "series":
