@@ -48,7 +48,7 @@ static const lw_param params[] = {
      "that "
      "needs `w+` the generator's, any other both networks'."},
     {"regularisers", LW_PARAM_LOSSES, NULL, "[]", 0, 0, offers,
-     "Losses with updates of their own, now and then, weighted up by as many updates as leave them out (lazy "
+     "Losses with updates of their own, now and then, their weights multiplied by the interval (lazy "
      "regularisation, Karras et al. 2020, section 3.1)."},
     {"discriminator_interval", LW_PARAM_INT, "iterations", "16", 1, 100000, NULL,
      "How often the discriminator's regularisers are minimised (StyleGAN2: 16)."},
@@ -67,9 +67,8 @@ static const lw_param params[] = {
     {"samples_every", LW_PARAM_INT, "iterations", "500", 1, 100000000, NULL,
      "How often a grid of samples, the validation losses and the Fréchet distance are made."},
     {"network", LW_PARAM_MODEL, NULL, "", 0, 0, network_needs,
-     "In whose features samples are compared with the held-out images; the nearest ones' networks are kept "
-     "in "
-     "best.safetensors."},
+     "The model in whose features samples are compared with the held-out images; the networks with the "
+     "nearest samples are kept in best.safetensors."},
     {"tap", LW_PARAM_STRING, NULL, "features", 0, 0, NULL,
      "The place in that network where the features are taken; `output` for what it returns."},
     {"judged_samples", LW_PARAM_INT, "images", "5000", 2, 10000000, NULL,

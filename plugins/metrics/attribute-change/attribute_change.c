@@ -27,7 +27,7 @@ static const lw_param params[] = {
      "5 to 15, "
      "15 to 25, 25 to 35)."},
     {"from", LW_PARAM_INT, "point", "0", 0, 1000000, NULL,
-     "The point of the walks that is the latent as it was, counted from 0."},
+     "The point of the walks where the latent is unchanged, counted from 0."},
     {"to", LW_PARAM_INT, "point", "", 0, 1000000, NULL,
      "The point of the strongest edit; one before `from` means that walks are taken backwards. Absent: the "
      "last."},
@@ -36,8 +36,9 @@ static const lw_param params[] = {
 
 static const lw_port inputs[] = {
     {"walks", "latent[N, T, …]", .many = 1,
-     .doc = "Walks that pass the latent as it was, in edits of growing strength: one list of them for every "
-            "run."},
+     .doc =
+         "Walks of growing strength from the point where the latent is unchanged: one set of them for every "
+         "run."},
 };
 
 typedef struct work {

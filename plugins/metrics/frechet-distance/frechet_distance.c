@@ -25,8 +25,8 @@ static const lw_param params[] = {
      "What the points of the walks are called: the traversal's `keep`; absent: 0, 1, 2, …"},
     {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL, "Pictures seen at a time."},
     {"floor", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL,
-     "Also measure between two halves of what is compared with, every other one: what not even that goes "
-     "below."},
+     "Also measure what is compared with against itself, every other picture against the rest; no model can "
+     "be expected to go below that."},
 };
 
 static const lw_port inputs[] = {

@@ -13,7 +13,7 @@ static const lw_param params[] = {
 
 static const lw_port inputs[] = {
     {"images", "dataset[N, channels, height, width]",
-     .doc = "Pictures with labels, blank where not known; outputs that no label is there for are left out."},
+     .doc = "Pictures with labels, blank where not known; outputs without a label here are left out."},
 };
 
 /* What the network says of every picture: [N, K]. A resumed run looks again, since checkpoints do not keep

@@ -15,7 +15,7 @@ static const lw_param params[] = {
 
 static const lw_port outputs[] = {
     {"directions", "direction[count, \xe2\x80\xa6]",
-     .doc = "Normal vectors, which point everywhere alike, as displacements of one deviation."},
+     .doc = "Vectors drawn evenly from all directions, as displacements of one deviation."},
 };
 
 static lw_status run(lw_step *step)
