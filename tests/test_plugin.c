@@ -493,6 +493,8 @@ static void a_misspelt_id_gets_a_suggestion(void **state)
     assert_int_equal(lwi_registry_scan(registry, LW_BUILD_DIR "/tests/bad"), LW_OK);
     assert_null(lwi_registry_load(registry, "sink/goood"));
     assert_says("there is no plugin 'sink/goood'; did you mean 'sink/good'?");
+    assert_null(lwi_registry_load(registry, "good"));
+    assert_says("there is no plugin 'good'; did you mean 'sink/good'?");
     lwi_registry_destroy(registry);
 }
 

@@ -217,6 +217,8 @@ static lw_status not_found(const lwi_registry *registry, const char *id)
         if (registry->file[i]->entry.id && !registry->file[i]->entry.refused)
             ids[count++] = registry->file[i]->entry.id;
     const char *close = lw_closest(id, ids);
+    for (size_t i = 0; i < count && !close; i++) /* "sefa" is "method/sefa" without its kind */
+        close = strcmp(strchr(ids[i], '/') + 1, id) == 0 ? ids[i] : NULL;
     const char *folders = registry->folders ? registry->folders : "no folder";
     lw_status status =
         close ? lw_fail(LW_NOT_FOUND, "there is no plugin '%s'; did you mean '%s'? (searched: %s)", id, close,
