@@ -85,11 +85,11 @@ static lw_status print_table(lwi_text *text, const lwi_profile *p, int most)
         print_section(text, p, s, sorted, most);
         lwi_print(text, "\n");
     }
-    lwi_print(text,
-              "The device's peaks, measured: %.1f GFLOP/s (multiply-adds in registers), %.2f GB/s (a copy). "
-              "%% peak "
-              "is the\nlarger of the two parts; values that stay in caches may pass the copy's 100 %%.\n",
-              1e-9 * p->peak_flops, 1e-9 * p->peak_bytes);
+    lwi_print(
+        text,
+        "The device's peaks, measured: %.1f GFLOP/s (multiply-adds in registers), %.2f GB/s (a copy). "
+        "%% peak is the\nlarger of the two parts; values that stay in caches may pass the copy's 100 %%.\n",
+        1e-9 * p->peak_flops, 1e-9 * p->peak_bytes);
     lw_free(sorted);
     return text->failed ? LW_MEMORY : LW_OK;
 }

@@ -76,8 +76,8 @@ static void table_1_runs(void **state)
              PIPELINE
              "table-1.yaml --quiet --out table --set steps.photos.with.path=%s "
              "--set steps.samples.with.count=8 --set steps.few.with.count=6 --set steps.judged.with.count=40 "
-             "--set steps.automatic.with.iterations=2 "
-             "--set matrix.threshold=[0.5] --set matrix.amount=[1] --set matrix.sigma=[0.3]" RECOVER,
+             "--set steps.automatic.with.iterations=2 --set matrix.threshold=[0.5] --set matrix.amount=[1] "
+             "--set matrix.sigma=[0.3]" RECOVER,
              program_folder());
     program_expect(arguments, 0, "");
     expect_file("table/metrics.json", "moved_distance-0_3");

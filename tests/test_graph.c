@@ -251,8 +251,7 @@ static void a_loading_scope_lists_all_that_does_not_fit(void **state)
     assert_false(lw_is_null(lw_linear(f->g, lw_input(f->g, "x", LW_SHAPE(1, 3)), a, (lw_value){0})));
     expect_error(f, LW_SHAPE,
                  "faces.generator: 3 tensors do not fit: missing 'a' [4, 3]; 'b' is [2, 3], expected [3, 2]; "
-                 "missing 'c' "
-                 "[7]");
+                 "missing 'c' [7]");
 }
 
 static void a_scope_without_its_size_is_an_error(void **state)

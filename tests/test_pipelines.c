@@ -106,18 +106,15 @@ static void dp_lase_runs(void **state)
          "--set steps.start.with.count=3 --set steps.random.with.count=3 --set steps.quality.with.samples=8"},
         {"figure-5", "--set steps.start.with.count=2 --set steps.random.with.count=2"},
         {"directions", "--set steps.start.with.count=2 --set steps.explore.with.iterations=2 --set "
-                       "steps.explore.with.batch=2 "
-                       "--set steps.explore.with.tap=block0 --set steps.explore.with.count=3 --set "
-                       "steps.quality.with.samples=8 "
-                       "--set steps.learned_quality.with.samples=8"},
-        {"figure-10",
-         "--set steps.start.with.count=2 --set steps.explore.with.iterations=2 --set "
-         "steps.explore.with.batch=2 "
-         "--set steps.explore.with.tap=block0 --set steps.explore.with.count=3 --set "
-         "steps.discover.with.iterations=2 "
-         "--set steps.discover.with.batch=2 --set steps.discover.with.count=3 --set "
-         "steps.discover.with.judged=1 "
-         "--set steps.sefa.with.count=3 --set steps.walk.with.steps=3 --set steps.quality.with.samples=8"},
+                       "steps.explore.with.batch=2 --set steps.explore.with.tap=block0 --set "
+                       "steps.explore.with.count=3 --set steps.quality.with.samples=8 --set "
+                       "steps.learned_quality.with.samples=8"},
+        {"figure-10", "--set steps.start.with.count=2 --set steps.explore.with.iterations=2 --set "
+                      "steps.explore.with.batch=2 --set steps.explore.with.tap=block0 --set "
+                      "steps.explore.with.count=3 --set steps.discover.with.iterations=2 --set "
+                      "steps.discover.with.batch=2 --set steps.discover.with.count=3 --set "
+                      "steps.discover.with.judged=1 --set steps.sefa.with.count=3 --set "
+                      "steps.walk.with.steps=3 --set steps.quality.with.samples=8"},
         {"subspaces",
          "--set steps.start.with.count=2 --set steps.walk.with.steps=3 --set steps.subspaces.with.tap=block1 "
          "--set steps.subspaces.with.origin=1 --set steps.whole.with.from=1 --set "
@@ -159,15 +156,15 @@ static void train_dcgan_runs_and_its_model_walks(void **state)
         shell("$L run $P/train-dcgan.yaml --quiet --out $W/train --set steps.photos.with.path=$W/pictures "
               "--set steps.held_out.with.path=$W/pictures --set steps.held_out.with.part=all "
               "--set steps.train.with.iterations=2 --set steps.train.with.batch=4 --set "
-              "steps.train.with.judged_samples=8 "
-              "--set models.faces.generator.with.width=8 --set models.faces.discriminator.with.width=8"),
+              "steps.train.with.judged_samples=8 --set models.faces.generator.with.width=8 --set "
+              "models.faces.discriminator.with.width=8"),
         0);
     assert_file("train/report.html");
     assert_file("train/steps/train/model.safetensors");
     assert_int_equal(
         shell("$L run $P/quickstart.yaml --quiet --out $W/own --set steps.walk.with.iterations=1 "
-              "--set steps.start.with.count=2 "
-              "--set models.faces.weights=$W/train/steps/train/model.safetensors"),
+              "--set steps.start.with.count=2 --set "
+              "models.faces.weights=$W/train/steps/train/model.safetensors"),
         0);
 }
 
@@ -199,8 +196,7 @@ static void train_attributes_runs_and_its_network_is_loaded_again(void **state)
     assert_int_equal(
         shell("S=; for s in photos held_out unseen; do S=\"$S --set steps.$s.with.path=$W/pictures --set "
               "steps.$s.with.list=$W/table.csv\"; done; $L run $P/train-attributes.yaml --quiet --out "
-              "$W/attributes "
-              "$S --set steps.train.with.epochs=2 --set steps.train.with.batch=4 "
+              "$W/attributes $S --set steps.train.with.epochs=2 --set steps.train.with.batch=4 "
               "--set models.attributes.network.with.widths=[4,4,4,8]"),
         0);
     assert_file("attributes/report.html");

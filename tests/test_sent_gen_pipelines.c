@@ -39,12 +39,11 @@ static int set_up(void **state)
     setenv("W", program_folder(), 1);
     setenv("L", LW_BUILD_DIR "/bin/latentwalk", 1);
     setenv("P", LW_SOURCE_DIR "/pipelines/sent-gen", 1);
-    setenv(
-        "MODELS",
-        "--set models.faces.generator=dcgan --set models.faces.weights=$W/faces.safetensors --set "
-        "models.regressor.weights=$W/judge.safetensors "
-        "--set models.judge.weights=$W/judge.safetensors --set models.features.weights=$W/judge.safetensors",
-        1);
+    setenv("MODELS",
+           "--set models.faces.generator=dcgan --set models.faces.weights=$W/faces.safetensors --set "
+           "models.regressor.weights=$W/judge.safetensors --set models.judge.weights=$W/judge.safetensors "
+           "--set models.features.weights=$W/judge.safetensors",
+           1);
     return 0;
 }
 
@@ -99,11 +98,12 @@ static void networks_are_trained_and_resumed_to_the_same_bytes_and_applied_in_st
 static void methods_are_compared_at_equal_distances(void **state)
 {
     (void)state;
-    const char *small = "--set 'matrix.run={1: {}, 2: {}}' --set 'matrix.method={interfacegan: {uses: "
-                        "method/interfacegan}, directional-gan: {uses: method/directional-gan, with: "
-                        "{attributes: [0]}}}' --set steps.start.with.count=8 --set "
-                        "steps.examples.with.count=200 "
-                        "--set 'steps.more-smile-by-sent-gen.with.ranges=[0.001, 1000]'" SMALL("traverse");
+    const char *small =
+        "--set 'matrix.run={1: {}, 2: {}}' --set 'matrix.method={interfacegan: {uses: "
+        "method/interfacegan}, directional-gan: {uses: method/directional-gan, with: "
+        "{attributes: [0]}}}' --set steps.start.with.count=8 --set "
+        "steps.examples.with.count=200 --set 'steps.more-smile-by-sent-gen.with.ranges=[0.001, 1000]'" SMALL(
+            "traverse");
     assert_int_equal(run("more-smile", small), 0);
     assert_int_equal(system("for m in sent-gen interfacegan directional-gan; do "
                             "grep -q more-smile-by-$m $W/more-smile/metrics.json || exit 1; done; "

@@ -124,11 +124,9 @@ static void a_finder_of_directions_takes_the_place_of_another(void **state)
           "  - {id: judge, uses: method/attribute-scores, with: {model: m, network: net}, inputs: {latents: "
           "fine.latents}}\n"
           "  - {id: find, uses: method/interfacegan, with: {model: m, chosen: 10, threshold: 0.2}, inputs: "
-          "{latents: "
-          "fine.latents, scores: judge.scores}}\n"
+          "{latents: fine.latents, scores: judge.scores}}\n"
           "  - {id: edit, uses: method/apply-directions, with: {model: m, space: z}, inputs: {z: many.z, "
-          "directions: "
-          "find.directions}}\n",
+          "directions: find.directions}}\n",
           out);
     assert_int_equal(fclose(out), 0);
     for (int i = 0; i < 3; i++) {

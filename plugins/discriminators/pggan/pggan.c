@@ -12,8 +12,7 @@ static const char *const layouts[] = {"zoo", "zoo-old", "genforce", "tf", NULL};
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "genforce", 0, 0, layouts,
      "Key layout and arithmetic: pytorch_GAN_zoo (and its older files), genforce and sefa, or the official "
-     "TensorFlow variables; "
-     "found from the weights."},
+     "TensorFlow variables; found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 256, 128, 64, 32, 16]", 1, 4096, NULL,
      "Feature maps of each resolution from 4x4 on (paper, table 2: this list, 1024x1024); found from the "
      "weights."},

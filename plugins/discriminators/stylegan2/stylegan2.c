@@ -21,8 +21,7 @@ static const lw_param params[] = {
     {"channels", LW_PARAM_INT, NULL, "3", 1, 64, .doc = "Image channels; found from the weights."},
     {"group", LW_PARAM_INT, "images", "4", 0, 4096,
      .doc = "Images whose deviation is taken together, 0 for the whole batch (mbstd_group_size; official: 4, "
-            "cifar 32); "
-            "taken from constructor arguments."},
+            "cifar 32); taken from constructor arguments."},
     {"deviations", LW_PARAM_INT, "channels", "1", 0, 512,
      .doc = "Channels of deviations (mbstd_num_channels; official: 1), 0 for none; found from the weights."},
     {"conv_clamp", LW_PARAM_FLOAT, NULL, "", 1e-3, 1e6,
@@ -55,12 +54,13 @@ static lw_status find_mapping(const lw_weights *weights, lw_args *args)
         return lw_args_set_int(args, "classes", 0);
     LW_TRY(lw_args_set_int(args, "classes", shape.dim[1]));
     LW_TRY(lw_args_set_int(args, "embed_width", shape.dim[0]));
-    while (layers < 64 && lw_weights_shape(weights, &last, "mapping.fc%d.weight", layers))
+    while (layers < 64 && lw_weights_shape(weights, &last, "mapping.fc%d.weight", layers)) {
         if (last.rank != 2)
             return lw_fail(LW_SHAPE, "the weights' 'mapping.fc%d.weight' has %d dimensions; a matrix has 2",
                            layers, last.rank);
-        else if (layers++ == 0)
+        if (layers++ == 0)
             LW_TRY(lw_args_set_int(args, "mapping_width", last.dim[0]));
+    }
     if (layers == 0)
         return lw_fail(LW_SHAPE, "the weights lack 'mapping.fc0.weight'");
     LW_TRY(lw_args_set_int(args, "mapping_layers", layers));

@@ -19,8 +19,7 @@ static const lw_param params[] = {
      .doc = "Width (G_ch; BigGAN-128: 96); found from the weights."},
     {"z_dim", LW_PARAM_INT, NULL, "120", 1, 8192,
      .doc = "Size of the latent (dim_z; BigGAN-128: 120); found from the weights. With `hier` cut to a "
-            "multiple of "
-            "the number of blocks and one."},
+            "multiple of the number of blocks and one."},
     {"classes", LW_PARAM_INT, NULL, "1000", 1, 100000, .doc = "Number of classes; found from the weights."},
     {"class", LW_PARAM_INT, NULL, "0", 0, 99999,
      .doc = "The class of every image, where no labels are given."},

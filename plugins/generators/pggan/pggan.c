@@ -10,8 +10,7 @@ static const char *const outputs[] = {"none", "tanh", "hardtanh", NULL};
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "genforce", 0, 0, layouts,
      "Key layout and arithmetic: pytorch_GAN_zoo (and its older files), genforce and sefa, interfacegan, "
-     "GANLatentDiscovery, "
-     "or the official TensorFlow variables; found from the weights."},
+     "GANLatentDiscovery, or the official TensorFlow variables; found from the weights."},
     {"z_dim", LW_PARAM_INT, NULL, "512", 1, 4096, NULL,
      "Size of the latent, without labels (paper: 512); found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 256, 128, 64, 32, 16]", 1, 4096, NULL,

@@ -15,8 +15,7 @@ static const char *const noise_modes[] = {"const", "none", "random", NULL};
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "genforce", .choices = sg1_layouts,
      .doc = "Whose keys: genforce and sefa (also what is imported from TensorFlow), InterFaceGAN, or "
-            "pytorch_GAN_zoo, "
-            "which is another network; found from the weights."},
+            "pytorch_GAN_zoo, which is another network; found from the weights."},
     {"widths", LW_PARAM_INTS, "channels", "[512, 512, 512, 512, 256, 128, 64, 32, 16]", 1, 4096,
      .doc =
          "Channels at 4x4, 8x8, …, which also says the side (default: 1024x1024); found from the weights."},
@@ -39,8 +38,7 @@ static const lw_param params[] = {
      .doc = "The class of every image, where no labels are given."},
     {"fused_scale", LW_PARAM_CHOICE, NULL, "auto", .choices = fused_scales,
      .doc = "Layers that enlarge by a transposed convolution: from 128x128 on, all, or none (official: "
-            "auto); found from "
-            "InterFaceGAN's keys, else taken from constructor arguments."},
+            "auto); found from InterFaceGAN's keys, else taken from constructor arguments."},
     {"lod", LW_PARAM_FLOAT, NULL, "0", 0, 16,
      .doc = "Level of detail: 1 gives the image of half the side, enlarged; fractions blend two; found from "
             "the weights."},

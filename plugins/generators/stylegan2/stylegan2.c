@@ -17,8 +17,7 @@ static const char *const noise_modes[] = {"const", "none", "random", NULL};
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "nvidia", .choices = sg2_layouts,
      .doc = "Whose keys: NVIDIA's PyTorch (also what is imported from TensorFlow), "
-            "rosinality/stylegan2-pytorch, "
-            "or genforce and sefa; found from the weights."},
+            "rosinality/stylegan2-pytorch, or genforce and sefa; found from the weights."},
     {"architecture", LW_PARAM_CHOICE, NULL, "skip", .choices = architectures,
      .doc = "How the image leaves the network: colours of every block summed, residual blocks, or neither; "
             "found from the weights."},

@@ -12,10 +12,8 @@ static const char *const forms[] = {"non-saturating", "saturating",  "wasserstei
 static const lw_param params[] = {
     {"form", LW_PARAM_CHOICE, NULL, "non-saturating", 0, 0, forms,
      "Binary cross-entropy with the generator wanting the label `real` (non-saturating) or not the label "
-     "`fake` "
-     "(saturating; both Goodfellow et al. 2014), Wasserstein (Arjovsky et al. 2017), hinge (Lim & Ye 2017), "
-     "or "
-     "minus the mean probability (lateGAN's TrajectoryNet)."},
+     "`fake` (saturating; both Goodfellow et al. 2014), Wasserstein (Arjovsky et al. 2017), hinge (Lim & Ye "
+     "2017), or minus the mean probability (lateGAN's TrajectoryNet)."},
 };
 
 /* scores [N, 1] -> scalar */

@@ -17,20 +17,17 @@ static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, .choices = needs, .doc = "The model whose latents are moved."},
     {"space", LW_PARAM_CHOICE, NULL, "w+", .choices = spaces,
      .doc = "Where the directions are: in W (latents are mapped, truncated as the generator's arguments say, "
-            "and moved "
-            "layer by layer), or in Z."},
+            "and moved layer by layer), or in Z."},
     {"start", LW_PARAM_FLOAT, NULL, "-3", -1e6, 1e6, NULL, "Amount at the first point (SeFa's script: -3)."},
     {"end", LW_PARAM_FLOAT, NULL, "3", -1e6, 1e6, NULL, "Amount at the last point (SeFa's script: 3)."},
     {"steps", LW_PARAM_INT, "points", "11", 2, 10000, NULL,
      "Points from start to end, both included (SeFa's script: 11)."},
     {"unit", LW_PARAM_CHOICE, NULL, "deviation", .choices = units,
      .doc = "What an amount of 1 is: a deviation of the latents along the direction (GANSpace), or a length "
-            "of 1 (SeFa, "
-            "InterFaceGAN)."},
+            "of 1 (SeFa, InterFaceGAN)."},
     {"origin", LW_PARAM_CHOICE, NULL, "latent", .choices = origins,
      .doc = "Where amounts are counted from: the latent, or the boundary through the origin (InterFaceGAN's "
-            "walks in Z "
-            "and W)."},
+            "walks in Z and W)."},
     {"preserve", LW_PARAM_CHOICE, NULL, "none", .choices = preserves,
      .doc =
          "Whether each point of a walk through Z keeps the norm of its latent, and so its density (DP-LaSE, "

@@ -29,8 +29,7 @@ static const lw_port inputs[] = {
     {"latents", "latent[N, d]", .doc = "z or w of many pictures."},
     {"scores", "scores[N, \xe2\x80\xa6]",
      .doc = "What their attributes are: [N], or [N, K] with one column for each: classes, of which several "
-            "may exclude each "
-            "other, or amounts."},
+            "may exclude each other, or amounts."},
     {"start", "latent[M, d]", .optional = 1, .doc = "Latents to be conditioned; absent: `latents`."},
 };
 static const lw_port outputs[] = {

@@ -19,8 +19,7 @@ static const lw_param params[] = {
      "Images per update (DCGAN paper: 128; its Torch code: 64)."},
     {"accumulate", LW_PARAM_INT, "batches", "1", 1, 1024, NULL,
      "Batches whose gradients are summed for one update: the same as a batch so many times larger, but for "
-     "what a "
-     "network does with a batch as a whole."},
+     "what a network does with a batch as a whole."},
     {"critic_updates", LW_PARAM_INT, NULL, "1", 1, 100, NULL,
      "Updates of the discriminator for each of the generator (WGAN-GP, SNGAN: 5)."},
     {"generator_rate", LW_PARAM_FLOAT, NULL, "2e-4", 0, 1, NULL, "Adam's learning rate (DCGAN paper)."},
@@ -41,12 +40,10 @@ static const lw_param params[] = {
     {"flip", LW_PARAM_BOOL, NULL, "true", 0, 0, NULL, "Mirror half of the training images."},
     {"style_mixing", LW_PARAM_FLOAT, NULL, "0", 0, 1, NULL,
      "How often the layers from a random one on take another latent's w, for generators with a mapping "
-     "(StyleGAN: "
-     "0.9)."},
+     "(StyleGAN: 0.9)."},
     {"losses", LW_PARAM_LOSSES, NULL, "[{uses: loss/adversarial}]", 0, 0, offers,
      "What every update minimises; a loss that needs `real` or `real_images` is the discriminator's, one "
-     "that "
-     "needs `w+` the generator's, any other both networks'."},
+     "that needs `w+` the generator's, any other both networks'."},
     {"regularisers", LW_PARAM_LOSSES, NULL, "[]", 0, 0, offers,
      "Losses with updates of their own, now and then, their weights multiplied by the interval (lazy "
      "regularisation, Karras et al. 2020, section 3.1)."},
@@ -58,8 +55,7 @@ static const lw_param params[] = {
      "The generator's regularisers see the batch divided by this (StyleGAN2, pl_minibatch_shrink: 2)."},
     {"grow_from", LW_PARAM_INT, "px", "", 1, 4096, NULL,
      "Progressive growing: the networks begin at images of this side (Karras et al. 2018: 4) and double "
-     "until they "
-     "are whole; absent: whole from the start."},
+     "until they are whole; absent: whole from the start."},
     {"stage_images", LW_PARAM_INT, "images", "600000", 0, 1000000000, NULL,
      "Images that a stage of growing sees by itself (progressive_growing_of_gans: 600000)."},
     {"fade_images", LW_PARAM_INT, "images", "600000", 0, 1000000000, NULL,
@@ -73,8 +69,7 @@ static const lw_param params[] = {
      "The place in that network where the features are taken; `output` for what it returns."},
     {"judged_samples", LW_PARAM_INT, "images", "5000", 2, 10000000, NULL,
      "How many samples are compared each time; a distance falls with their number, so compare equal ones "
-     "(Heusel et "
-     "al. 2017, for measurements that are published: 10000 or more)."},
+     "(Heusel et al. 2017, for measurements that are published: 10000 or more)."},
     {"half", LW_PARAM_BOOL, NULL, "false", 0, 0, NULL, "Store model.safetensors in half precision."},
 };
 

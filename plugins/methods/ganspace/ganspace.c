@@ -17,8 +17,7 @@ static const lw_param params[] = {
     {"count", LW_PARAM_INT, "directions", "80", 1, 16384, NULL, "Components (official code: 80)."},
     {"samples", LW_PARAM_INT, "latents", "300000", 2, 100000000, NULL,
      "Latents whose components are taken (official code: 300,000; paper: 10^6). A tap's are regressed on as "
-     "many fresh ones, "
-     "at least 10,000."},
+     "many fresh ones, at least 10,000."},
     {"batch", LW_PARAM_INT, "latents", "2000", 2, 65536, NULL,
      "Latents taken up at a time; at least three times `count` (official code: 2000)."},
     {"estimator", LW_PARAM_CHOICE, NULL, "ipca", .choices = estimators,

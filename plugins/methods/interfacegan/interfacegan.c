@@ -14,8 +14,7 @@ static const lw_param params[] = {
     {"attribute", LW_PARAM_INT, NULL, "0", 0, 65535, NULL, "Which column of the scores is the attribute."},
     {"chosen", LW_PARAM_FLOAT, NULL, "0.02", 1e-6, 1e9, NULL,
      "How many of the highest scores are positive examples, and of the lowest negative ones: a share of the "
-     "latents up to 1, "
-     "above it a number; at most half (official code: 0.02)."},
+     "latents up to 1, above it a number; at most half (official code: 0.02)."},
     {"split", LW_PARAM_FLOAT, NULL, "0.7", 0.01, 1, NULL,
      "Share of the examples that train the boundary; the others validate it (official code: 0.7)."},
     {"c", LW_PARAM_FLOAT, NULL, "1", 1e-6, 1e6, NULL,

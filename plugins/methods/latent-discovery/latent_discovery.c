@@ -78,8 +78,7 @@ static lw_value images(discovery *d, lw_graph *g, lw_value latents)
     if (height != width || height % side != 0)
         return lw_graph_fail(g, LW_INVALID,
                              "size: %lld px cannot be had from images of %lld x %lld px by dropping rows and "
-                             "columns evenly; they "
-                             "must be square, and `size` divide their side",
+                             "columns evenly; they must be square, and `size` divide their side",
                              (long long)side, (long long)height, (long long)width);
     return lw_slice(g, lw_slice(g, x, 2, 0, side, height / side), 3, 0, side, height / side);
 }
@@ -302,6 +301,5 @@ static const lw_runner functions = {sizeof functions, run, check};
 LW_PLUGIN(METHOD, "latent-discovery", "1.0.0",
           "Directions that a network can tell apart by what they do to images",
           .source = "Voynov and Babenko, Unsupervised Discovery of Interpretable Directions in the GAN "
-                    "Latent Space (ICML 2020); "
-                    "anvoynov/GANLatentDiscovery 5ca8d67b",
+                    "Latent Space (ICML 2020); anvoynov/GANLatentDiscovery 5ca8d67b",
           LW_PARAMS(params), LW_OUTPUTS(outputs), .functions = &functions);

@@ -24,8 +24,7 @@ static const lw_param params[] = {
      .doc = "Stochastic gradient descent (Bounded Local Space, section 4.2), or Adam (Kingma & Ba 2015)."},
     {"learning_rate", LW_PARAM_FLOAT, NULL, "1e-3", 1e-12, 1e6, NULL,
      "For a latent by itself, whatever the batch (section 4.2: from 1e-3 to 5, by loss; up to fifty times as "
-     "much with "
-     "the projection)."},
+     "much with the projection)."},
     {"momentum", LW_PARAM_FLOAT, NULL, "0", 0, 1, NULL, "Of SGD."},
     {"betas", LW_PARAM_FLOATS, NULL, "[0.9, 0.999]", 0, 1, NULL, "Of Adam (Kingma & Ba 2015, algorithm 1)."},
     {"iterations", LW_PARAM_INT, "steps", "500", 1, 1000000, NULL,

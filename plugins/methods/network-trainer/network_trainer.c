@@ -26,8 +26,7 @@ static const lw_param params[] = {
      "Shrinks weights (torch.optim.AdamW: 1e-2; of SGD 1e-4 is usual)."},
     {"schedule", LW_PARAM_CHOICE, NULL, "one-cycle", .choices = schedules,
      .doc = "`one-cycle` rises from 1/25 of the rate for 30 % of the training and falls to nearly nothing, "
-            "along "
-            "cosines (Smith & Topin 2018, as torch's OneCycleLR); `cosine` falls from the start."},
+            "along cosines (Smith & Topin 2018, as torch's OneCycleLR); `cosine` falls from the start."},
     {"class_weight", LW_PARAM_FLOAT, NULL, "1", 0, 1e6, NULL,
      "Weight of the classes' binary cross-entropy, a mean over the classes."},
     {"amount_weight", LW_PARAM_FLOAT, NULL, "1", 0, 1e6, NULL,

@@ -21,10 +21,8 @@ static const lw_param params[] = {
      "Weight of the deviation of the batch's cosines (appendix C: 0; WGAN-GP 3)."},
     {"steps", LW_PARAM_INT, NULL, "2", 0, 1000, NULL,
      "With a critic that does not look at how much a batch varies, and no gamma or delta: so many steps of "
-     "the great-circle walk "
-     "beyond the recovered latent are taken instead of a search (section 4.2: the user's choice; of "
-     "faces64-dcgan, images are "
-     "most alike after 2)."},
+     "the great-circle walk beyond the recovered latent are taken instead of a search (section 4.2: the "
+     "user's choice; of faces64-dcgan, images are most alike after 2)."},
     DESCENT_PARAMS("16", "501", "0.1", "section 4: 0.1", "200", "1e-4", "official code: 1e-4"),
 };
 

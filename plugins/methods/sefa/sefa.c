@@ -11,8 +11,7 @@ static const lw_param params[] = {
     {"count", LW_PARAM_INT, "directions", "5", 1, 65536, NULL, "How many directions (official script: 5)."},
     {"layers", LW_PARAM_INTS, NULL, "", 0, 1000, NULL,
      "First and last layer of w+ whose affine layers are factorised together, and which the directions move; "
-     "absent: "
-     "all."},
+     "absent: all."},
     {"normalise", LW_PARAM_BOOL, NULL, "true",
      .doc = "Every output of the affine layers counts alike (official code; the paper's A^T A does not "
             "normalise)."},

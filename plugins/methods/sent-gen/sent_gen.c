@@ -20,8 +20,7 @@ static const lw_param params[] = {
      .doc = "The output that is to change, by label or number; with `file`, the file says it."},
     {"changes", LW_PARAM_FLOATS, NULL, "[-1, -0.5, 0, 0.5, 1]", -1, 1e6, NULL,
      "Relative changes r, a point of the walk for each: the amount c is led to c + r c, within 0 and 1 "
-     "(equation 1; "
-     "figures 4, 7, 8: -100 % to +100 %)."},
+     "(equation 1; figures 4, 7, 8: -100 % to +100 %)."},
     {"file", LW_PARAM_PATH, NULL, "",
      .doc = "A network trained before (traversal.safetensors); then nothing is trained."},
     {"force", LW_PARAM_BOOL, NULL, "false",

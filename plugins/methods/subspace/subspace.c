@@ -392,6 +392,5 @@ static const lw_runner functions = {sizeof functions, run, check};
 LW_PLUGIN(METHOD, "subspace", "1.0.0",
           "Channels of a layer sorted into subspaces, and walks confined to each",
           .source = "Li et al., Discovering Density-Preserving Latent Space Walks in GANs (MM 2021), section "
-                    "3.3; guanyuelee/DP-LaSE "
-                    "55f83dc0; Ng, Jordan, Weiss 2002",
+                    "3.3; guanyuelee/DP-LaSE 55f83dc0; Ng, Jordan, Weiss 2002",
           LW_PARAMS(params), LW_INPUTS(inputs), LW_OUTPUTS(outputs), .functions = &functions);

@@ -30,8 +30,7 @@ static const lw_param params[] = {
      "z0 is its first point)."},
     {"losses", LW_PARAM_LOSSES, NULL,
      "[{uses: loss/adversarial, with: {form: probability}}, {uses: loss/smoothness, weight: 0.1, with: "
-     "{reduction: mean}}, "
-     "{uses: loss/diversity, weight: 0.05}]",
+     "{reduction: mean}}, {uses: loss/diversity, weight: 0.05}]",
      0, 0, offers,
      "What a good walk is: losses on its latents [N, T, d] and images [N*T, C, H, W] (official code, second "
      "variant)."},

@@ -11,18 +11,15 @@ static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, .choices = needs, .doc = "The model whose latents they are."},
     {"psi", LW_PARAM_FLOAT, NULL, "0.7", -10, 10, NULL,
      "Latents become mean + psi (latent - mean), where the mean of Z is 0; 1 leaves them (SeFa, "
-     "InterFaceGAN: "
-     "0.7)."},
+     "InterFaceGAN: 0.7)."},
     {"cutoff", LW_PARAM_INT, "layers", "", 0, 64, NULL,
      "How many layers of w+, from the first, are drawn; absent: all (SeFa, InterFaceGAN: 8)."},
     {"threshold", LW_PARAM_FLOAT, NULL, "", 1e-6, 1e6, NULL,
      "Elements of z farther from 0 than this are changed before psi is applied (BigGAN: its threshold; with "
-     "psi: 2); "
-     "absent: none."},
+     "psi: 2); absent: none."},
     {"beyond", LW_PARAM_CHOICE, NULL, "redraw", .choices = ways,
      .doc = "Elements beyond the threshold are drawn anew from the normal law within it (BigGAN, Diamond in "
-            "the rough), "
-            "or put on it."},
+            "the rough), or put on it."},
 };
 static const lw_port inputs[] = {
     {"latents", "latent[\xe2\x80\xa6, d]", .doc = "z, w or w+, or walks of them."},

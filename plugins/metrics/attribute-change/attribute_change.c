@@ -13,8 +13,7 @@ static const lw_param params[] = {
     {"model", LW_PARAM_MODEL, .choices = model_needs, .doc = "The model that makes the pictures."},
     {"regressor", LW_PARAM_MODEL, .choices = network_needs,
      .doc = "The model whose network tells the attributes; not the one that the edits were found with, which "
-            "they may "
-            "have learnt to deceive."},
+            "they may have learnt to deceive."},
     {"network", LW_PARAM_MODEL, NULL, "", .choices = network_needs,
      .doc = "The model whose network sees the features; absent: the regressor's."},
     {"tap", LW_PARAM_STRING, NULL, "features",
@@ -24,8 +23,7 @@ static const lw_param params[] = {
     {"others", LW_PARAM_STRINGS, NULL, "", .doc = "Outputs that were not to change."},
     {"ranges", LW_PARAM_FLOATS, NULL, "[5, 15, 25, 35]", 0, 1e9, NULL,
      "Fréchet distances where one range ends and the next begins (tables 1 and 2, for Inception's features: "
-     "5 to 15, "
-     "15 to 25, 25 to 35)."},
+     "5 to 15, 15 to 25, 25 to 35)."},
     {"from", LW_PARAM_INT, "point", "0", 0, 1000000, NULL,
      "The point of the walks where the latent is unchanged, counted from 0."},
     {"to", LW_PARAM_INT, "point", "", 0, 1000000, NULL,
@@ -354,8 +352,7 @@ static lw_status check_walks(work *w)
     if (w->from >= w->length || w->to >= w->length || w->points < 2)
         return lw_fail(LW_INVALID,
                        "walks of %lld points, 0 to %lld, cannot be followed from %lld to %lld; set `from` "
-                       "and `to` to two "
-                       "different ones of these points",
+                       "and `to` to two different ones of these points",
                        (long long)w->length, (long long)w->length - 1, (long long)w->from, (long long)w->to);
     return LW_OK;
 }

@@ -19,8 +19,7 @@ static const lw_param params[] = {
          "pixels; `output` stands for what the network returns."},
     {"samples", LW_PARAM_INT, "images", "10000", 2, 100000000, NULL,
      "How many fresh latents of the model are drawn, to be compared or, without photographs, to be compared "
-     "with "
-     "(Heusel et al. 2017: at least 10,000)."},
+     "with (Heusel et al. 2017: at least 10,000)."},
     {"at", LW_PARAM_INTS, "steps", "", 0, 1000000, NULL,
      "What the points of the walks are called: the traversal's `keep`; absent: 0, 1, 2, …"},
     {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL, "Pictures seen at a time."},

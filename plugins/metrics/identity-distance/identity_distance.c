@@ -14,8 +14,7 @@ static const lw_param params[] = {
          "The model whose network sees the pictures. Only a network that recognises people sees identity."},
     {"tap", LW_PARAM_STRING, NULL, "features",
      .doc = "The place in the network where features are taken, [N, F], or [N, C, H, W] to be averaged over "
-            "pixels; `output` "
-            "stands for what the network returns."},
+            "pixels; `output` stands for what the network returns."},
     {"from", LW_PARAM_INT, "point", "0", 0, 1000000, NULL,
      "The point of each walk that the others are compared with, counted from 0 (of a walk from -3 to 3, the "
      "one at 0)."},

@@ -12,8 +12,7 @@ static const lw_param params[] = {
      .doc = "The model whose network compares the images."},
     {"tap", LW_PARAM_STRING, NULL, "features",
      .doc = "The place in the network where features are taken, [N, F], or [N, C, H, W] to be averaged over "
-            "pixels; `output` "
-            "stands for what the network returns."},
+            "pixels; `output` stands for what the network returns."},
     {"batch", LW_PARAM_INT, "images", "64", 1, 4096, NULL, "Images made and seen at a time."},
 };
 static const lw_port inputs[] = {

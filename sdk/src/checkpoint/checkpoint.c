@@ -118,8 +118,7 @@ static lw_status place_storages(lwi_checkpoint *file, const char *root)
         if ((uint64_t)one->whole > entry->size / size)
             return lw_fail(LW_FORMAT,
                            "'%s': the storage named at byte %zu of data.pkl has %lld elements of %zu bytes, "
-                           "but '%s' has "
-                           "%zu bytes",
+                           "but '%s' has %zu bytes",
                            file->name, one->at, (long long)one->whole, size, entry->name, entry->size);
         one->entry = (size_t)(entry - lwi_zip_at(file->zip, 0));
     }

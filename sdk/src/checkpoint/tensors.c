@@ -115,8 +115,7 @@ static lwi_pvalue *new_tensor(lwi_machine *m, const lwi_ptensor *given)
     if (!lies_inside(given, held))
         return lwi_machine_refuse(m,
                                   "makes a tensor of shape %s at element %" PRId64
-                                  " that does not lie in its "
-                                  "storage of %" PRId64 " elements",
+                                  " that does not lie in its storage of %" PRId64 " elements",
                                   lw_shape_text(given->shape, text), given->offset, held);
     lwi_pvalue *value = lwi_machine_value(m, LWI_P_TENSOR);
     if (!value || !(value->tensor = lwi_pickle_alloc(m->pickle, sizeof *value->tensor)))

@@ -77,9 +77,8 @@ static lw_status fit_identity(lw_directions *d, lw_model *model, bool force)
         return lw_fail(
             LW_INVALID,
             "these directions (%s) were found in weights %s, but the weights of model '%s' are %s; in "
-            "another "
-            "network's latent space they mean something else. Find them again in this model, or set `force` "
-            "to use them all the same",
+            "another network's latent space they mean something else. Find them again in this model, or set "
+            "`force` to use them all the same",
             *d->method ? d->method : "of unknown origin", d->model, lw_model_name(model), identity);
     d->forced = true;
     return LW_OK;
