@@ -457,6 +457,27 @@ static void a_saved_model_is_the_same_when_loaded(void **state)
     unlink(path);
 }
 
+/* Under a prefix, or as `latentwalk import --network` leaves them. */
+static void metadata_says_what_shapes_cannot_unless_the_user_does(void **state)
+{
+    (void)state;
+    static const char *const prefixes[] = {"G.", ""};
+    for (size_t i = 0; i < LW_COUNT(prefixes); i++) {
+        lw_model *model = lwi_model_create("faces"), *other = lwi_model_create("other");
+        lw_store *weights = make_weights(prefixes[i]);
+        must(lw_store_set_metadata(weights, "latentwalk.generator",
+                                   "{\"uses\": \"generator/tiny\", \"with\": {\"gain\": \"0.25\"}}"));
+        must(load(model, weights, NULL));
+        assert_true(lw_float(lwi_model_args(model, LW_PART_GENERATOR), "gain") == 0.25);
+        must(lwi_model_set_part(other, LW_PART_GENERATOR, plugin("generator/tiny"),
+                                args_with("generator/tiny", "gain", "0.5"), weights, NULL, 0));
+        assert_true(lw_float(lwi_model_args(other, LW_PART_GENERATOR), "gain") == 0.5);
+        lw_store_destroy(weights);
+        lwi_model_destroy(model);
+        lwi_model_destroy(other);
+    }
+}
+
 static void broken_metadata_is_an_error(void **state)
 {
     (void)state;
@@ -500,6 +521,7 @@ int main(void)
         cmocka_unit_test(images_come_in_batches_of_any_number),
         cmocka_unit_test(latents_of_every_space_are_checked),
         cmocka_unit_test(a_saved_model_is_the_same_when_loaded),
+        cmocka_unit_test(metadata_says_what_shapes_cannot_unless_the_user_does),
         cmocka_unit_test(broken_metadata_is_an_error),
     };
     return cmocka_run_group_tests(tests, find_plugins, forget_plugins);

@@ -87,38 +87,23 @@ static lw_status check_latents(const lw_model *model, const char *space, const l
                    found);
 }
 
-/* `total` rows of `row` floats; the last batch is filled up with the last row, whose results are dropped. */
-static void fill_batch(float *batch, const float *rows, int64_t row, int64_t first, int64_t count,
-                       int64_t total)
-{
-    for (int64_t i = 0; i < count; i++) {
-        int64_t from = first + i < total ? first + i : total - 1;
-        memcpy(batch + i * row, rows + from * row, (size_t)row * sizeof *batch);
-    }
-}
-
 typedef struct run {
-    int64_t batch, total, row, pixels; /* floats of one latent and of one image */
-    float *latents, *images, *scores;  /* of one batch; images and scores NULL where not wanted */
-    lw_tensor *all_images, *all_scores;
+    int64_t batch, total, row, pixels;  /* floats of one latent and of one image */
+    lw_tensor *all_images, *all_scores; /* NULL where not wanted */
 } run;
 
+/* The last batch ends where the latents do: a critic that compares a batch's images is shown no copies. */
 static lw_status run_batch(lw_program *program, run *r, const lw_tensor *latents, int64_t first)
 {
-    int64_t kept = r->total - first < r->batch ? r->total - first : r->batch;
-    fill_batch(r->latents, latents->data, r->row, first, r->batch, r->total);
-    LW_TRY(lw_program_write(program, "latents", r->latents, (size_t)(r->batch * r->row)));
+    if (first > r->total - r->batch)
+        first = r->total - r->batch;
+    LW_TRY(lw_program_write(program, "latents", latents->data + first * r->row, (size_t)(r->batch * r->row)));
     LW_TRY(lw_program_run(program));
-    if (r->all_images) {
-        LW_TRY(lw_program_read(program, "images", r->images, (size_t)(r->batch * r->pixels)));
-        memcpy(r->all_images->data + first * r->pixels, r->images,
-               (size_t)(kept * r->pixels) * sizeof(float));
-    }
-    if (r->all_scores) {
-        LW_TRY(lw_program_read(program, "scores", r->scores, (size_t)r->batch));
-        memcpy(r->all_scores->data + first, r->scores, (size_t)kept * sizeof(float));
-    }
-    return LW_OK;
+    if (r->all_images)
+        LW_TRY(lw_program_read(program, "images", r->all_images->data + first * r->pixels,
+                               (size_t)(r->batch * r->pixels)));
+    return r->all_scores ? lw_program_read(program, "scores", r->all_scores->data + first, (size_t)r->batch)
+                         : LW_OK;
 }
 
 static lw_status run_all(lw_model *model, lw_device *device, const char *space, const lw_tensor *latents,
@@ -133,16 +118,9 @@ static lw_status run_all(lw_model *model, lw_device *device, const char *space, 
     lw_program *program = program_for(model, &wanted);
     if (!program)
         return lw_error_status();
-    r->latents = lw_alloc((size_t)(r->batch * r->row), sizeof(float));
-    r->images = lw_alloc((size_t)(r->batch * r->pixels), sizeof(float));
-    r->scores = lw_alloc((size_t)r->batch, sizeof(float));
-    lw_status status = r->latents && r->images && r->scores ? LW_OK : LW_MEMORY;
-    for (int64_t first = 0; first < r->total && status == LW_OK; first += r->batch)
-        status = run_batch(program, r, latents, first);
-    lw_free(r->latents);
-    lw_free(r->images);
-    lw_free(r->scores);
-    return status;
+    for (int64_t first = 0; first < r->total; first += r->batch)
+        LW_TRY(run_batch(program, r, latents, first));
+    return LW_OK;
 }
 
 lw_status lw_model_images(lw_model *model, lw_device *device, const char *space, const lw_tensor *latents,

@@ -52,8 +52,8 @@ void lwi_part_build(lw_graph *g, const lwi_part *part, lw_part which, bool creat
 /* Gives the part the sizes and a copy of the tensors found in `weights`; part->args are filled in. */
 lw_status lwi_part_load(lwi_part *part, lw_part which, lw_store *weights, const char *prefix);
 
-/* Metadata of a shipped file: the part's plugin id and arguments as JSON (released with lw_free), and setting
- * arguments from it as detect would. */
+/* Metadata of a file saved here: the part's plugin id and arguments as JSON (released with lw_free), and setting
+ * arguments from it as if the user had given them, who may have given others. */
 char *lwi_part_manifest(const lwi_part *part);
 lw_status lwi_part_apply_manifest(lw_args *args, const lw_store *weights, lw_part which);
 

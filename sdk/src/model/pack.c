@@ -94,8 +94,8 @@ lw_status lwi_part_apply_manifest(lw_args *args, const lw_store *weights, lw_par
         if (status == LW_OK && !json_is_string(value))
             status = lw_fail(LW_FORMAT, "metadata '%s': the value of '%s' is not a text", metadata_key(which),
                              key);
-        if (status == LW_OK)
-            status = lw_args_set_text(args, key, json_string_value(value));
+        if (status == LW_OK && !lw_is_given(args, key)) /* by the user, whom `detect` may contradict */
+            status = lwi_args_set_text(args, key, json_string_value(value), true);
     }
     if (status == LW_UNSUPPORTED) /* which would read as "try another prefix" */
         status = LW_INVALID;
