@@ -1,13 +1,15 @@
 /* dcgan.c — the DCGAN discriminator (Radford et al. 2016) in the three key layouts of the generator.
  *
- * image [N, channels, 2^(depth+3), same] -> `depth` + 1 halvings with leaky ReLU (batch norm on all but
- * the first), then one 4x4 convolution to a raw score [N, 1]. README.md says which file has which keys. */
+ * image [N, channels, 2^(depth+3), same] -> `depth` + 1 halvings with leaky ReLU (batch norm, or none, on all
+ * but the first), then one 4x4 convolution to a raw score [N, 1]. README.md says which file has which keys.
+ */
 #include <latentwalk/latentwalk.h>
 
 #include <stdio.h>
 #include <string.h>
 
 static const char *const layouts[] = {"zoo", "lategan", "examples", NULL};
+static const char *const norms[] = {"batch", "none", NULL};
 
 static const lw_param params[] = {
     {"layout", LW_PARAM_CHOICE, NULL, "zoo", 0, 0, layouts,
@@ -18,6 +20,10 @@ static const lw_param params[] = {
     {"depth", LW_PARAM_INT, "blocks", "3", 1, 6, NULL,
      "Halvings after the first; 3 takes 64x64; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
+    {"norm", LW_PARAM_CHOICE, NULL, "batch", 0, 0, norms,
+     "What follows all halvings but the first. `none`, in layout zoo, is for a gradient penalty, which is of "
+     "each "
+     "image by itself (Gulrajani et al. 2017, section 4); found from the weights."},
 };
 
 /* Name of layer i's convolution or batch norm; 0 … depth are halvings, depth + 1 is the decision. */
@@ -35,20 +41,20 @@ static const char *layer_name(const char *layout, int depth, int i, bool norm, c
     return name;
 }
 
-/* The number of batch norms in the weights, one per halving after the first. */
-static int count_blocks(const lw_weights *weights, const char *layout)
+/* The number of batch norms in the weights, one per halving after the first, or of convolutions. */
+static int count_layers(const lw_weights *weights, const char *layout, bool norm)
 {
     char name[64];
     lw_shape shape;
-    int depth = 0;
+    int count = 0;
     /* The zoo counts down to 0: its first batch norm is that of the last of `depth` + 1 halvings. */
     bool zoo = strcmp(layout, "zoo") == 0;
-    for (; depth < 6; depth++) {
-        layer_name(layout, zoo ? depth + 1 : 99, zoo ? 1 : depth + 1, true, name, sizeof name);
+    for (; count < 7; count++) {
+        layer_name(layout, zoo ? count + 1 : 99, zoo ? 1 : count + 1, norm, name, sizeof name);
         if (!lw_weights_shape(weights, &shape, "%s.weight", name))
             break;
     }
-    return depth;
+    return count;
 }
 
 static lw_status detect(const lw_weights *weights, lw_args *args)
@@ -56,8 +62,11 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
     for (int i = 0; layouts[i]; i++) {
         char name[64];
         lw_shape first, last;
-        int depth = count_blocks(weights, layouts[i]);
-        if (depth == 0 ||
+        int depth = count_layers(weights, layouts[i], true);
+        bool plain = depth == 0 && strcmp(layouts[i], "zoo") == 0;
+        if (plain)
+            depth = count_layers(weights, layouts[i], false) - 1;
+        if (depth < 1 || depth > 6 ||
             !lw_weights_shape(weights, &first, "%s.weight",
                               layer_name(layouts[i], depth, 0, false, name, sizeof name)) ||
             !lw_weights_shape(weights, &last, "%s.weight",
@@ -65,13 +74,14 @@ static lw_status detect(const lw_weights *weights, lw_args *args)
             first.rank != 4 || last.rank != 4 || last.dim[0] != 1)
             continue;
         LW_TRY(lw_args_set_text(args, "layout", layouts[i]));
+        LW_TRY(lw_args_set_text(args, "norm", plain ? "none" : "batch"));
         LW_TRY(lw_args_set_int(args, "depth", depth));
         LW_TRY(lw_args_set_int(args, "width", first.dim[0]));
         return lw_args_set_int(args, "channels", first.dim[1]);
     }
     return lw_fail(LW_UNSUPPORTED,
                    "no DCGAN discriminator: neither decisionLayer.weight (pytorch_GAN_zoo), disc.0.weight "
-                   "(lateGAN) nor main.0.weight (pytorch/examples) with its batch norms");
+                   "(lateGAN) nor main.0.weight (pytorch/examples) with its halvings");
 }
 
 static void dims(const lw_args *args, lw_dims *dims)
@@ -98,7 +108,9 @@ static lw_value convolve(lw_graph *g, lw_value h, int64_t out, const char *name,
 static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
 {
     const char *layout = lw_text(args, "layout");
-    bool with_bias = strcmp(layout, "lategan") == 0;
+    bool with_bias = strcmp(layout, "lategan") == 0, norm = strcmp(lw_text(args, "norm"), "batch") == 0;
+    if (!norm && strcmp(layout, "zoo") != 0)
+        return lw_graph_fail(g, LW_UNSUPPORTED, "norm: `none` is for layout zoo, not %s", layout);
     int depth = (int)lw_int(args, "depth");
     char name[64];
     lw_value h = image;
@@ -106,7 +118,7 @@ static lw_value score(lw_graph *g, const lw_args *args, lw_value image)
         int64_t out = lw_int(args, "width") << i;
         layer_name(layout, depth, i, false, name, sizeof name);
         h = convolve(g, h, out, name, 2, 1, with_bias && i == 0);
-        if (i > 0) {
+        if (i > 0 && norm) {
             layer_name(layout, depth, i, true, name, sizeof name);
             lw_weight(g, LW_SHAPE(out), lw_init_normal(1, 0.02), "%s.weight", name);
             h = lw_batch_norm(g, h, "%s", name);
@@ -123,6 +135,7 @@ static const char *const prefixes[] = {"netD.", "D.", "", NULL};
 static const lw_network functions = {sizeof(lw_network), detect, dims, score};
 
 LW_PLUGIN(
-    DISCRIMINATOR, "dcgan", "1.0.0", "DCGAN: strided convolutions with batch norm, three key layouts",
+    DISCRIMINATOR, "dcgan", "1.0.0",
+    "DCGAN: strided convolutions, with batch norm or none, three key layouts",
     .source = "Radford, Metz, Chintala 2016; pytorch_GAN_zoo b75dee40, lateGAN a4604a17, pytorch/examples",
     LW_PARAMS(params), .provides = provides, .prefixes = prefixes, .functions = &functions);
