@@ -1,8 +1,7 @@
 /* dcgan.c — the DCGAN discriminator (Radford et al. 2016) in the three key layouts of the generator.
  *
  * image [N, channels, 2^(depth+3), same] -> `depth` + 1 halvings with leaky ReLU (batch norm, or none, on all
- * but the first), then one 4x4 convolution to a raw score [N, 1]. README.md says which file has which keys.
- */
+ * but the first), then one 4x4 convolution to a raw score [N, 1]. README.md says whose keys are which. */
 #include <latentwalk/latentwalk.h>
 
 #include <stdio.h>
@@ -21,9 +20,8 @@ static const lw_param params[] = {
      "Halvings after the first; 3 takes 64x64; found from the weights."},
     {"channels", LW_PARAM_INT, NULL, "3", 1, 16, NULL, "Image channels; found from the weights."},
     {"norm", LW_PARAM_CHOICE, NULL, "batch", 0, 0, norms,
-     "What follows all halvings but the first. `none`, in layout zoo, is for a gradient penalty, which is of "
-     "each "
-     "image by itself (Gulrajani et al. 2017, section 4); found from the weights."},
+     "What follows all halvings but the first. A gradient penalty, which is of each image by itself, needs "
+     "`none` (Gulrajani et al. 2017, section 4), in layout zoo only; found from the weights."},
 };
 
 /* Name of layer i's convolution or batch norm; 0 … depth are halvings, depth + 1 is the decision. */

@@ -53,12 +53,10 @@ static lw_status try_prefix(lwi_part *part, lw_part which, lw_store *weights, co
     lw_args *args = lwi_args_copy(part->args);
     if (!args)
         return LW_MEMORY;
-    lw_status status = LW_OK;
     lw_status (*detect)(const lw_weights *, lw_args *) =
         which == LW_PART_GENERATOR ? ((const lw_generator *)part->plugin->functions)->detect
                                    : ((const lw_network *)part->plugin->functions)->detect;
-    if (!*prefix || strcmp(prefix, lwi_part_prefix(which)) == 0)
-        status = lwi_part_apply_manifest(args, weights, which);
+    lw_status status = lwi_part_apply_manifest(args, weights, which);
     if (status == LW_OK && detect)
         status = detect(&(lw_weights){weights, prefix}, args);
     if (status != LW_OK) {
