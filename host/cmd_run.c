@@ -1,4 +1,5 @@
 /* cmd_run.c — latentwalk run, and latentwalk resume. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,9 +27,13 @@ static lw_status open_device(lwh_run *run, const char *select)
 static lw_status open_log(lwh_run *run)
 {
     char *path = lw_format("%s/log.jsonl", run->folder);
-    run->log = path ? fopen(path, "a") : NULL;
+    if (!path)
+        return LW_MEMORY;
+    run->log = fopen(path, "a");
+    lw_status status =
+        run->log ? LW_OK : lw_fail(LW_IO, "cannot write the log '%s': %s", path, strerror(errno));
     lw_free(path);
-    return run->log ? LW_OK : lw_fail(LW_IO, "cannot write the log in '%s'", run->folder);
+    return status;
 }
 
 /* The thing to look at first: the report where there is one. */
@@ -116,7 +121,8 @@ static int run_dry(lwh_run *run)
     const char *temporary = getenv("TMPDIR");
     char *folder = lw_format("%s/latentwalk-XXXXXX", temporary && *temporary ? temporary : "/tmp");
     if (!folder || !mkdtemp(folder)) {
-        lw_fail(LW_IO, "cannot make a temporary folder");
+        if (folder)
+            lw_fail(LW_IO, "cannot make a folder '%s': %s", folder, strerror(errno));
         lw_free(folder);
         return lwh_tell_error(run->options, LWH_RUN_FAILED);
     }

@@ -1,6 +1,7 @@
 /* common.c — finding plugins, telling errors, loading pipelines, small JSON files. */
 #include "common.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,17 +145,17 @@ lw_status lwh_hash_file(const char *path, char *hash)
 {
     FILE *file = fopen(path, "rb");
     if (!file)
-        return lw_fail(LW_IO, "cannot read '%s'", path);
+        return lw_fail(LW_IO, "cannot read '%s': %s", path, strerror(errno));
     uint64_t value = 0xcbf29ce484222325u;
     unsigned char block[65536];
     size_t count;
     while ((count = fread(block, 1, sizeof(block), file)) > 0)
         for (size_t i = 0; i < count; i++)
             value = (value ^ block[i]) * 0x100000001b3u;
-    bool failed = ferror(file);
+    const int reason = ferror(file) ? errno : 0;
     fclose(file);
-    if (failed)
-        return lw_fail(LW_IO, "cannot read '%s'", path);
+    if (reason)
+        return lw_fail(LW_IO, "cannot read '%s': %s", path, strerror(reason));
     snprintf(hash, 17, "%016llx", (unsigned long long)value);
     return LW_OK;
 }

@@ -65,9 +65,6 @@ static lw_tensor *make_frames(const lw_tensor *walks, int64_t count, int64_t col
 
 static lw_status check(const lw_args *args, lw_shape shape, int64_t count, int64_t columns)
 {
-    if (strchr(lw_text(args, "file"), '/'))
-        return lw_fail(LW_INVALID, "file: '%s' must be a plain name; the file is put in the step's folder",
-                       lw_text(args, "file"));
     if (columns == 0 || lw_shape_count(shape) == 0)
         return lw_fail(LW_INVALID, "there are no walks to show");
     int64_t rows = (count + columns - 1) / columns, gap = lw_int(args, "gap");

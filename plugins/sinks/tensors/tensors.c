@@ -65,9 +65,6 @@ static lw_status run(lw_step *step)
 {
     const lw_args *args = lw_step_args(step);
     const char *format = lw_text(args, "format");
-    if (strchr(lw_text(args, "file"), '/'))
-        return lw_fail(LW_INVALID, "file: '%s' must be a plain name; the file is put in the step's folder",
-                       lw_text(args, "file"));
     if (strcmp(format, "npy") != 0)
         LW_TRY(write_safetensors(step));
     if (strcmp(format, "safetensors") != 0)

@@ -85,6 +85,14 @@ static lw_status nothing_found(const lwi_part *part, const lw_store *weights, co
                    lw_store_count(weights) > 4 ? ", …" : "");
 }
 
+static void add_candidate(const char **candidates, int *count, const char *prefix)
+{
+    for (int i = 0; i < *count; i++)
+        if (strcmp(candidates[i], prefix) == 0)
+            return;
+    candidates[(*count)++] = prefix;
+}
+
 /* The prefix under which the plugin recognises its tensors. A shipped file says so itself; then come the
  * plugin's own prefixes. */
 static lw_status choose_prefix(lwi_part *part, lw_part which, lw_store *weights, const char *given,
@@ -101,11 +109,10 @@ static lw_status choose_prefix(lwi_part *part, lw_part which, lw_store *weights,
         const char *const *own = part->plugin->prefixes ? part->plugin->prefixes : none;
         bool shipped = lwi_store_uses(weights, which, id);
         if (shipped)
-            candidates[count++] = lwi_part_prefix(which);
+            add_candidate(candidates, &count, lwi_part_prefix(which));
         for (; *own && count < MOST; own++)
-            candidates[count++] = *own;
-        if (!shipped)
-            candidates[count++] = lwi_part_prefix(which);
+            add_candidate(candidates, &count, *own);
+        add_candidate(candidates, &count, lwi_part_prefix(which));
     }
     for (int i = 0; i < count; i++) {
         lw_status status = try_prefix(part, which, weights, candidates[i]);
