@@ -32,13 +32,16 @@ def batch_norm(net, x, name):
 class DCGAN(Weights):
     last = staticmethod(torch.tanh)
 
-    def forward(self, z):
+    def blocks(self, z, last):
         x = F.conv_transpose2d(z[:, :, None, None], self.w("formatLayer.weight"))
         x = torch.relu(batch_norm(self, x, "main.batchNorm0"))
-        for i in range(1, 4):
+        for i in range(1, last + 1):
             x = F.conv_transpose2d(x, self.w(f"main.convTranspose{i}.weight"), stride=2, padding=1)
             x = torch.relu(batch_norm(self, x, f"main.batchNorm{i}"))
-        return self.last(F.conv_transpose2d(x, self.w("main.outlayer.weight"), stride=2, padding=1))
+        return x
+
+    def forward(self, z):
+        return self.last(F.conv_transpose2d(self.blocks(z, 3), self.w("main.outlayer.weight"), stride=2, padding=1))
 
 
 class WGANGP(DCGAN):

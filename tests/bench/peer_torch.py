@@ -51,7 +51,7 @@ class Case:
         loose = models.tensors(exchange.load(f"{folder}/weights.safetensors"))
         self.generator = self.discriminator = None
         if arrays:
-            family = "stylegan2" if self.kind == "jacobian" else "dcgan" if self.kind in ("trajectory", "optimise") else rest[0].split("-")[0]
+            family = "stylegan2" if self.kind == "jacobian" else "dcgan" if self.kind in ("trajectory", "optimise", "dp-lase") else rest[0].split("-")[0]
             state = {k: to_format(v, layout) for k, v in models.tensors(arrays, "G.").items()}
             options = {"fused": self.form == "fused"} if family == "stylegan2" else {}
             options |= {"training": self.kind == "train"} if family == "pggan" else {}

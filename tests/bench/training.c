@@ -6,7 +6,8 @@
  *   train/stylegan2-64    batch 4: discriminator with R1, generator with path length regularisation, Adam
  *   trajectory/N          TrajectoryNet (plugins/methods/trajectory-net), N walks of 10 points a step
  *   optimise/N            latents of N images: L1 of discriminator features and of pixels, norm penalty
- * (Diamond in the rough, official code), Adam */
+ *                         (Diamond in the rough, official code), Adam
+ *   dp-lase/N             20 directions from N latents, two tried on each (DP-LaSE, eq. 2, 8, 10), Adam */
 #include "worker.h"
 
 #include <math.h>
@@ -225,6 +226,69 @@ static void build_optimise(bench *b, int n)
     bench_compile(b, g);
 }
 
+/* --- DP-LaSE's directions --------------------------------------------------------------------- */
+
+/* x [N, D] -> [N, 1] */
+static lw_value lengths(lw_graph *g, lw_value x)
+{
+    return lw_sqrt(g, lw_sum(g, lw_square(g, x), LW_AXIS(1), true));
+}
+
+/* (x x^T - I)^2, summed */
+static lw_value orthogonality(lw_graph *g, lw_value x, int64_t count)
+{
+    lw_value index = lw_iota(g, count);
+    lw_value one =
+        lw_equal(g, lw_reshape(g, index, LW_SHAPE(count, 1)), lw_reshape(g, index, LW_SHAPE(1, count)));
+    lw_value off = lw_sub(g, lw_matmul(g, x, lw_transpose(g, x, 0, 1)), one);
+    return lw_sum(g, lw_square(g, off), LW_ALL_AXES, false);
+}
+
+/* Walks at the norm of their latents; the n-th latent tries directions 2n and 2n + 1 modulo 20. */
+static void build_dp_lase(bench *b, int n)
+{
+    enum { COUNT = 20, Z = 100 };
+    lw_graph *g = lw_graph_create();
+    lw_value z = bench_input(b, g, "z", LW_SHAPE(n, Z), 1),
+             stride = bench_input(b, g, "stride", LW_SHAPE(n, 1, 1), 5);
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                 .plugin = "bench",
+                                 .model = "directions",
+                                 .prefix = "",
+                                 .store = b->weights,
+                                 .seed = 1,
+                                 .create = true});
+    lw_value directions = lw_weight(g, LW_SHAPE(COUNT, Z), lw_init_normal(0, 1), "directions");
+    lw_scope_pop(g);
+    directions = lw_div(g, directions, lengths(g, directions));
+    lw_value pairs = lw_reshape(g, directions, LW_SHAPE(COUNT / 2, 2, Z)), all = pairs;
+    for (int64_t have = COUNT / 2; have < n; have += COUNT / 2)
+        all = lw_concat(g, (lw_value[]){all, pairs}, 2, 0);
+    lw_value from = lw_broadcast(g, lw_reshape(g, z, LW_SHAPE(n, 1, Z)), LW_SHAPE(n, 2, Z));
+    lw_value ends = lw_add(g, from, lw_mul(g, stride, lw_slice(g, all, 0, 0, n, 1)));
+    from = lw_merge(g, from, 0, 1);
+    ends = lw_merge(g, ends, 0, 1);
+    ends = lw_mul(g, lw_div(g, ends, lengths(g, ends)), lengths(g, from));
+
+    lw_generate(g, b->model, lw_concat(g, (lw_value[]){z, ends}, 2, 0));
+    lw_value f = lw_tap_value(g, "dcgan-64.generator/block2"); /* [3n, C, 16, 16] */
+    const int64_t channels = lw_dim(g, f, 1);
+    f = lw_reshape(g, f, LW_SHAPE(3 * n, channels, -1));
+    lw_value before = lw_slice(g, f, 0, 0, n, 1), after = lw_split(g, lw_slice(g, f, 0, n, 2 * n, 1), 0, n);
+    lw_value first = lw_sub(g, lw_merge(g, lw_slice(g, after, 1, 0, 1, 1), 0, 1), before);
+    lw_value second = lw_sub(g, lw_merge(g, lw_slice(g, after, 1, 1, 1, 1), 0, 1), before);
+    lw_value change = lw_add(g, lw_square(g, first), lw_square(g, second));
+    lw_value alike = lw_square(g, lw_matmul(g, first, lw_transpose(g, second, 1, 2)));
+    const double each = COUNT / (2.0 * n); /* of the directions, those tried on a latent; of the batch, one */
+    change = lw_affine(g, lw_sum(g, change, LW_ALL_AXES, false), -each, 0);
+    alike = lw_affine(g, lw_sum(g, alike, LW_ALL_AXES, false), 2e-3 * (COUNT - 1) * each, 0);
+    lw_value loss = lw_affine(g, orthogonality(g, directions, COUNT), 10, 0);
+    loss = lw_add(g, lw_add(g, change, alike), loss);
+    bench_output(b, g, "loss", loss);
+    bench_must(lw_adam(g, loss, b->weights, b->state[0], .learning_rate = 1e-4f, .beta1 = 0.9f));
+    bench_compile(b, g);
+}
+
 bool bench_build_training(bench *b, const char *name)
 {
     int n;
@@ -247,5 +311,7 @@ bool bench_build_training(bench *b, const char *name)
         return build_trajectory(b, n), true;
     if (sscanf(name, "optimise/%d", &n) == 1 && bench_open_model(b, "dcgan-64"))
         return build_optimise(b, n), true;
+    if (sscanf(name, "dp-lase/%d", &n) == 1 && bench_open_model(b, "dcgan-64"))
+        return build_dp_lase(b, n), true;
     return false;
 }

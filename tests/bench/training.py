@@ -11,7 +11,7 @@ JACOBIANS = ["repeat-svd", "jacfwd-svd", "repeat-eigh", "jacfwd-eigh"]
 def checks(name):
     if name == "train/stylegan2-64":
         return 2
-    return 3 if name.split("/")[0] in ("train", "trajectory", "optimise") else 1
+    return 3 if name.split("/")[0] in ("train", "trajectory", "optimise", "dp-lase") else 1
 
 
 def adam(parameters, **options):
@@ -163,6 +163,32 @@ def optimise(case):
     return step
 
 
+def dp_lase(case):
+    z, stride = case.inputs["z"], case.inputs["stride"]
+    raw = case.state["directions"].clone().requires_grad_()
+    optimiser = adam([raw], lr=1e-4)
+    n, count = len(z), len(raw)
+    drawn = (torch.arange(2 * n) % count).view(n, 2)
+
+    def loss_of(raw):
+        directions = raw / raw.norm(dim=1, keepdim=True)
+        ends = (z[:, None] + stride * directions[drawn]).flatten(0, 1)
+        ends = ends / ends.norm(dim=1, keepdim=True) * z.norm(dim=1, keepdim=True).repeat_interleave(2, 0)
+        f = case.generator.blocks(torch.cat([z, ends]), 2).flatten(2)
+        change = f[n:].view(n, 2, *f.shape[1:]) - f[:n, None]
+        alike = change[:, 0] @ change[:, 1].transpose(1, 2)
+        off = directions @ directions.T - torch.eye(count)
+        return (2e-3 * (count - 1) * alike.square().sum() - change.square().sum()) * count / (2 * n) + 10 * off.square().sum()
+
+    run = case.compile(loss_of)
+
+    def step():
+        loss = run(raw)
+        update(optimiser, loss)
+        return {"loss": loss.detach()}
+    return step
+
+
 def jacobian(case):
     z, map_ = case.inputs["z"], case.generator.map
     n, size = z.shape
@@ -192,4 +218,4 @@ def build(case, name):
                 "train/wgan-gp-64": lambda case: wasserstein(case, 0, lr=1e-4, betas=(0.0, 0.9)),
                 "train/pggan-64": lambda case: wasserstein(case, 1e-3, lr=1e-3, betas=(0.0, 0.99)),
                 "train/stylegan2-64": stylegan2}[name](case)
-    return {"trajectory": trajectory, "optimise": optimise, "jacobian": jacobian}[case.kind](case)
+    return {"trajectory": trajectory, "optimise": optimise, "dp-lase": dp_lase, "jacobian": jacobian}[case.kind](case)
