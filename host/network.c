@@ -37,9 +37,12 @@ static lw_status set_part(lw_model *model, lw_part part, const lw_plugin *plugin
 const lwi_entry *lwh_network_next(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                                   const char *prefix, size_t *at, lw_status *status)
 {
+    char shipped[LWI_ID_BYTES];
+    const bool named = lwi_store_uses(weights, part, shipped);
     while (*at < lwi_registry_count(registry)) {
         const lwi_entry *entry = lwi_registry_at(registry, (*at)++);
-        if (entry->refused || entry->kind != lwi_part_kind(part))
+        if (entry->refused || entry->kind != lwi_part_kind(part) ||
+            (named && strcmp(entry->id, shipped) != 0))
             continue;
         const lw_plugin *plugin = lwi_registry_load(registry, entry->id);
         *status = plugin ? set_part(model, part, plugin, weights, prefix, NULL) : LW_UNSUPPORTED;

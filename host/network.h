@@ -14,7 +14,8 @@ lw_status lwh_network_part(lw_model *model, lwi_registry *registry, lw_part part
                            const char *id, const char *prefix, const char *const *with);
 
 /* Gives the model the part by the next of the plugins from *at on that recognises the weights: its entry, and
- * in *status whether the tensors are what it builds. NULL: there is none. */
+ * in *status whether the tensors are what it builds. Where the weights name their plugin, only that is asked.
+ * NULL: there is none. */
 const lwi_entry *lwh_network_next(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                                   const char *prefix, size_t *at, lw_status *status);
 

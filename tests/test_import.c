@@ -97,6 +97,15 @@ static void inspect_tells_networks_tensors_arguments_and_architecture(void **sta
     json_decref(all);
 }
 
+/* The other plugins are not asked. */
+static void a_shipped_file_is_of_the_plugin_that_it_names(void **state)
+{
+    (void)state;
+    expect("inspect " LW_SOURCE_DIR "/pipelines/models/faces64-wgan-gp-discriminator.safetensors", 0,
+           "detected architecture: discriminator/dcgan\n");
+    assert_null(strstr(strstr(text, "detected architecture") + 1, "detected architecture"));
+}
+
 static void an_imported_file_holds_the_same_numbers(void **state)
 {
     (void)state;
@@ -188,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_malicious_file_is_status_1_and_told),
         cmocka_unit_test(import_says_where_to_write),
         cmocka_unit_test(inspect_tells_networks_tensors_arguments_and_architecture),
+        cmocka_unit_test(a_shipped_file_is_of_the_plugin_that_it_names),
         cmocka_unit_test(an_imported_file_holds_the_same_numbers),
         cmocka_unit_test(one_network_is_taken_out_with_bare_names),
         cmocka_unit_test(another_architecture_is_refused_with_the_reason),
