@@ -152,9 +152,10 @@ lw_status lwh_hash_file(const char *path, char *hash)
     while ((count = fread(block, 1, sizeof(block), file)) > 0)
         for (size_t i = 0; i < count; i++)
             value = (value ^ block[i]) * 0x100000001b3u;
-    const int reason = ferror(file) ? errno : 0;
+    const bool failed = ferror(file);
+    const int reason = errno;
     fclose(file);
-    if (reason)
+    if (failed)
         return lw_fail(LW_IO, "cannot read '%s': %s", path, strerror(reason));
     snprintf(hash, 17, "%016llx", (unsigned long long)value);
     return LW_OK;

@@ -154,6 +154,27 @@ static void build_stylegan2(bench *b, int n)
     bench_compile(b, g);
 }
 
+/* --- loops that change no model ----------------------------------------------------------------- */
+
+/* Weights made from here to lw_scope_pop are the loop's own. */
+static void push_weights(bench *b, lw_graph *g, const char *name)
+{
+    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
+                                 .plugin = "bench",
+                                 .model = name,
+                                 .prefix = "",
+                                 .store = b->weights,
+                                 .seed = 1,
+                                 .create = true});
+}
+
+static void descend(bench *b, lw_graph *g, lw_value loss, float rate)
+{
+    bench_output(b, g, "loss", loss);
+    bench_must(lw_adam(g, loss, b->weights, b->state[0], .learning_rate = rate, .beta1 = 0.9f));
+    bench_compile(b, g);
+}
+
 /* --- TrajectoryNet -------------------------------------------------------------------------- */
 
 /* x [N, in] -> [N, out], initialised as torch.nn.Linear. */
@@ -172,13 +193,7 @@ static void build_trajectory(bench *b, int n)
     enum { POINTS = 10, Z = 100 };
     lw_graph *g = lw_graph_create();
     lw_value z = bench_input(b, g, "z", LW_SHAPE(n, Z), 1);
-    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
-                                 .plugin = "bench",
-                                 .model = "trajectory",
-                                 .prefix = "",
-                                 .store = b->weights,
-                                 .seed = 1,
-                                 .create = true});
+    push_weights(b, g, "trajectory");
     lw_value walk = linear(g, lw_relu(g, linear(g, z, 256, 0)), POINTS * Z, 2);
     lw_scope_pop(g);
     walk = lw_reshape(g, walk, LW_SHAPE(n, POINTS, Z));
@@ -189,9 +204,7 @@ static void build_trajectory(bench *b, int n)
     lw_value spread = mean(g, lw_square(g, lw_sub(g, strip, lw_mean(g, strip, LW_AXIS(1), true))));
     lw_value loss = lw_affine(g, mean(g, lw_square(g, step)), 0.1, 0);
     loss = lw_sub(g, lw_sub(g, loss, real), lw_affine(g, spread, 0.05 * 2 * POINTS / (POINTS - 1), 0));
-    bench_output(b, g, "loss", loss);
-    bench_must(lw_adam(g, loss, b->weights, b->state[0], .learning_rate = 1e-3f, .beta1 = 0.9f));
-    bench_compile(b, g);
+    descend(b, g, loss, 1e-3f);
 }
 
 /* --- latent optimisation -------------------------------------------------------------------- */
@@ -207,13 +220,7 @@ static void build_optimise(bench *b, int n)
     lw_graph *g = lw_graph_create();
     lw_value target = bench_input(b, g, "target", LW_SHAPE(n, 3, 64, 64), 0.5);
     lw_value wanted = bench_input(b, g, "target features", LW_SHAPE(n, 8192), 0.5);
-    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
-                                 .plugin = "bench",
-                                 .model = "latents",
-                                 .prefix = "",
-                                 .store = b->weights,
-                                 .seed = 1,
-                                 .create = true});
+    push_weights(b, g, "latents");
     lw_value z = lw_weight(g, LW_SHAPE(n, 100), lw_init_normal(0, 1), "z");
     lw_scope_pop(g);
     lw_value images = lw_generate(g, b->model, z);
@@ -221,9 +228,7 @@ static void build_optimise(bench *b, int n)
     lw_value loss =
         lw_add(g, l1(g, features(b, g, images), wanted), lw_affine(g, l1(g, images, target), 10, 0));
     loss = lw_add(g, loss, mean(g, lw_square(g, lw_affine(g, norm, 1, -10)))); /* sqrt(100) = 10 */
-    bench_output(b, g, "loss", loss);
-    bench_must(lw_adam(g, loss, b->weights, b->state[0], .learning_rate = 0.1f, .beta1 = 0.9f));
-    bench_compile(b, g);
+    descend(b, g, loss, 0.1f);
 }
 
 /* --- DP-LaSE's directions --------------------------------------------------------------------- */
@@ -251,13 +256,7 @@ static void build_dp_lase(bench *b, int n)
     lw_graph *g = lw_graph_create();
     lw_value z = bench_input(b, g, "z", LW_SHAPE(n, Z), 1),
              stride = bench_input(b, g, "stride", LW_SHAPE(n, 1, 1), 5);
-    lw_scope_push(g, &(lw_scope){.size = sizeof(lw_scope),
-                                 .plugin = "bench",
-                                 .model = "directions",
-                                 .prefix = "",
-                                 .store = b->weights,
-                                 .seed = 1,
-                                 .create = true});
+    push_weights(b, g, "directions");
     lw_value directions = lw_weight(g, LW_SHAPE(COUNT, Z), lw_init_normal(0, 1), "directions");
     lw_scope_pop(g);
     directions = lw_div(g, directions, lengths(g, directions));
@@ -284,9 +283,7 @@ static void build_dp_lase(bench *b, int n)
     alike = lw_affine(g, lw_sum(g, alike, LW_ALL_AXES, false), 2e-3 * (COUNT - 1) * each, 0);
     lw_value loss = lw_affine(g, orthogonality(g, directions, COUNT), 10, 0);
     loss = lw_add(g, lw_add(g, change, alike), loss);
-    bench_output(b, g, "loss", loss);
-    bench_must(lw_adam(g, loss, b->weights, b->state[0], .learning_rate = 1e-4f, .beta1 = 0.9f));
-    bench_compile(b, g);
+    descend(b, g, loss, 1e-4f);
 }
 
 bool bench_build_training(bench *b, const char *name)

@@ -120,6 +120,16 @@ def stylegan2(case):
     return step
 
 
+def descend(case, optimiser, loss_of, x):
+    run = case.compile(loss_of)
+
+    def step():
+        loss = run(x)
+        update(optimiser, loss)
+        return {"loss": loss.detach()}
+    return step
+
+
 def trajectory(case):
     points, z = 10, case.inputs["z"]
     net = nn.Sequential(nn.Linear(100, 256), nn.ReLU(), nn.Linear(256, points * 100))
@@ -134,13 +144,7 @@ def trajectory(case):
         real = torch.sigmoid(case.discriminator(images)).mean()
         return 0.1 * (walk[:, 1:] - walk[:, :-1]).square().mean() - real - 0.05 * spread
 
-    run = case.compile(loss_of)
-
-    def step():
-        loss = run(z)
-        update(optimiser, loss)
-        return {"loss": loss.detach()}
-    return step
+    return descend(case, optimiser, loss_of, z)
 
 
 def optimise(case):
@@ -154,13 +158,7 @@ def optimise(case):
         norm = (z.norm(dim=1) - math.sqrt(z.shape[1])).square().mean()
         return (features - wanted).abs().mean() + 10 * (images - target).abs().mean() + norm
 
-    run = case.compile(loss_of)
-
-    def step():
-        loss = run(z)
-        update(optimiser, loss)
-        return {"loss": loss.detach()}
-    return step
+    return descend(case, optimiser, loss_of, z)
 
 
 def dp_lase(case):
@@ -180,13 +178,7 @@ def dp_lase(case):
         off = directions @ directions.T - torch.eye(count)
         return (2e-3 * (count - 1) * alike.square().sum() - change.square().sum()) * count / (2 * n) + 10 * off.square().sum()
 
-    run = case.compile(loss_of)
-
-    def step():
-        loss = run(raw)
-        update(optimiser, loss)
-        return {"loss": loss.detach()}
-    return step
+    return descend(case, optimiser, loss_of, raw)
 
 
 def jacobian(case):

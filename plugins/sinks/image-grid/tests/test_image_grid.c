@@ -35,7 +35,7 @@ static lw_tensor *grid_of(lw_tensor *images, const char *key, const char *value)
     lw_status status = harness_run(&h);
     if (status != LW_OK)
         fail_msg("%s", lw_error_text());
-    char *path = harness_path(&h, "grid.png");
+    char *path = harness_path(&h, key && strcmp(key, "file") == 0 ? value : "grid.png");
     lw_tensor *grid = lw_image_load(path);
     assert_non_null(grid);
     lw_free(path);
@@ -101,6 +101,14 @@ static void grey_images_are_spread_to_rgb(void **state)
     lw_tensor_destroy(grid);
 }
 
+static void the_file_may_lie_in_a_folder(void **state)
+{
+    (void)state;
+    lw_tensor *grid = grid_of(flat_images(LW_SHAPE(2, 3, 4, 4)), "file", "faces/both.png");
+    assert_int_equal(byte_at(grid, 0, 4), 10);
+    lw_tensor_destroy(grid);
+}
+
 static void expect_error(lw_tensor *images, const char *key, const char *value, const char *words)
 {
     harness h;
@@ -131,6 +139,7 @@ int main(void)
         cmocka_unit_test(first_takes_whole_walks),
         cmocka_unit_test(a_scale_makes_every_pixel_a_square),
         cmocka_unit_test(grey_images_are_spread_to_rgb),
+        cmocka_unit_test(the_file_may_lie_in_a_folder),
         cmocka_unit_test(what_is_no_picture_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
