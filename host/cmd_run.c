@@ -70,8 +70,7 @@ static json_t *device_json(const lw_device_info *info)
                      info->blas);
 }
 
-/* --- run -------------------------------------------------------------------------------------------------
- */
+/* --- run -------------------------------------------------------------------------------------- */
 static json_t *new_state(const lwh_run *run)
 {
     char now[LWH_TIME_TEXT];
@@ -160,8 +159,7 @@ int lwh_cmd_run(const lwh_options *options)
     return code;
 }
 
-/* --- resume -----------------------------------------------------------------------------------------------
- */
+/* --- resume ----------------------------------------------------------------------------------- */
 static lw_status compare_device(const json_t *before, const lw_device_info *now)
 {
     const char *name = json_string_value(json_object_get(before, "name"));

@@ -102,8 +102,7 @@ static lw_model *on_model(void *user, const char *name)
     return model ? model->model : NULL;
 }
 
-/* --- one step --------------------------------------------------------------------------------------------
- */
+/* --- one step --------------------------------------------------------------------------------- */
 /* The inputs with the tensors that earlier steps made, and the bindings their real shapes give. */
 static lw_status gather_inputs(lwh_run *run, const lwh_step *step, lwi_step_input *inputs, int *count,
                                lwi_bindings *bindings)
@@ -357,8 +356,7 @@ static lw_status run_step(lwh_run *run, int index)
     return status;
 }
 
-/* --- all steps -------------------------------------------------------------------------------------------
- */
+/* --- all steps -------------------------------------------------------------------------------- */
 static lw_status run_steps(lwh_run *run)
 {
     const lwh_pipeline *p = run->pipeline;

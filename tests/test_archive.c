@@ -324,8 +324,7 @@ static void torchscript_modules_keep_tensors_as_attributes(void **state)
     bytes_free(&inner);
 }
 
-/* --- TensorFlow-era pickles --------------------------------------------------------------------------------
- */
+/* --- TensorFlow-era pickles ------------------------------------------------------------------- */
 
 /* (name, numpy array of the numbers 0, 1, 2, …) */
 static void tf_variable(bytes *b, const char *name, int rank, const int64_t *size)

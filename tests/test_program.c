@@ -274,8 +274,7 @@ static void an_elementwise_update_is_written_in_place(void **state)
     lw_store_destroy(store);
 }
 
-/* --- memory ----------------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 static void dead_values_give_their_memory_to_later_ones(void **state)
 {
     (void)state;
@@ -292,8 +291,7 @@ static void dead_values_give_their_memory_to_later_ones(void **state)
     lw_graph_destroy(g);
 }
 
-/* --- larger graphs against the reference ------------------------------------------------------------------
- */
+/* --- larger graphs against the reference ------------------------------------------------------ */
 static void check_output(lw_program *p, reference *r, const char *name, double tolerance)
 {
     size_t count;
@@ -415,8 +413,7 @@ static void random_graphs_agree(void **state)
     }
 }
 
-/* --- training ----------------------------------------------------------------------------------------------
- */
+/* --- training --------------------------------------------------------------------------------- */
 typedef struct training {
     lw_graph *graph;
     lw_store *weights, *state;

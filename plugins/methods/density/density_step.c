@@ -101,8 +101,7 @@ static lw_status train(estimator *e)
     return status;
 }
 
-/* --- what was learned
- * --------------------------------------------------------------------------------------- */
+/* --- what was learned ------------------------------------------------------------------------- */
 enum { POINTS = 101, ROWS = 256 };
 
 /* Input "latents" [ROWS, d]; outputs "scores" [ROWS], and "slopes" [POINTS, 1] at places from `low` to

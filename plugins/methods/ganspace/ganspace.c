@@ -138,8 +138,7 @@ static void take_regression(explorer *e, lw_store *store)
            (size_t)(r->components * r->size) * sizeof *r->product);
 }
 
-/* --- the steps --------------------------------------------------------------------------------------------
- */
+/* --- the steps -------------------------------------------------------------------------------- */
 static lw_status read_args(explorer *e)
 {
     const lw_args *args = lw_step_args(e->step);

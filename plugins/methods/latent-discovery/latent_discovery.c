@@ -181,8 +181,7 @@ static lw_status train(discovery *d)
     return lw_step_finish(d->step);
 }
 
-/* --- what was found --------------------------------------------------------------------------------------
- */
+/* --- what was found --------------------------------------------------------------------------- */
 /* How often each direction was shifted along and told right: [k] both. */
 static lw_status count_right(discovery *d, lw_program *program, float *index, float *right, double *seen,
                              double *told)

@@ -124,8 +124,7 @@ static void find_means(means *m, uint64_t seed, int64_t *best)
     }
 }
 
-/* --- spectral clustering
- * ------------------------------------------------------------------------------------ */
+/* --- spectral clustering ---------------------------------------------------------------------- */
 /* D^-1/2 A D^-1/2 of A without its diagonal (steps 1 and 2). */
 static void normalise(int64_t n, const double *s, double *root, double *out)
 {

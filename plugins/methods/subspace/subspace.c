@@ -62,8 +62,7 @@ static const float *point(const work *w, int64_t n, int64_t t)
     return w->walk->data + (n * w->points + t) * w->row;
 }
 
-/* --- what is built ----------------------------------------------------------------------------------------
- */
+/* --- what is built ---------------------------------------------------------------------------- */
 static lw_value generate(work *w, lw_graph *g, lw_value latent, const lw_build_options *options)
 {
     return strcmp(w->space, "z") == 0 ? lw_generate_with(g, w->model, latent, options)
@@ -131,8 +130,7 @@ static lw_program *compile_mix(work *w)
     return lw_step_compile(w->step, g, "mixed images");
 }
 
-/* --- sorting
- * ------------------------------------------------------------------------------------------------ */
+/* --- sorting ---------------------------------------------------------------------------------- */
 /* gram = E M^T M over all points of the walks. */
 static lw_status measure(work *w, lw_program *program, float *rows, float *real, float *part)
 {
@@ -231,8 +229,7 @@ static lw_status find_subspaces(work *w)
     return save(w);
 }
 
-/* --- mixed images
- * ------------------------------------------------------------------------------------------- */
+/* --- mixed images ----------------------------------------------------------------------------- */
 /* One image to make: these latents, and the subspace that moves. */
 typedef struct mixture {
     const float *moved, *still;

@@ -141,8 +141,7 @@ static lw_status open_torch_zip(lwi_checkpoint *file, const lwi_zip_entry *pickl
     return walk(file, value);
 }
 
-/* --- arrays ------------------------------------------------------------------------------------------------
- */
+/* --- arrays ----------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -255,8 +254,7 @@ static lw_status open_safetensors(lwi_checkpoint *file)
     return LW_OK;
 }
 
-/* --- telling them apart -----------------------------------------------------------------------------------
- */
+/* --- telling them apart ----------------------------------------------------------------------- */
 
 static bool starts(const lwi_checkpoint *file, const char *bytes, size_t size)
 {
@@ -362,8 +360,7 @@ void lwi_checkpoint_close(lwi_checkpoint *file)
         lwi_origin_release(&file->origin);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Makes file->storage the archive's entry, its checksum verified once: unpacked and kept until another is
  * asked for, or as it lies in the archive. */

@@ -165,8 +165,7 @@ static lw_status add_network(lwi_checkpoint *file, const char *name, const lwi_p
     return LW_OK;
 }
 
-/* --- the top ----------------------------------------------------------------------------------------------
- */
+/* --- the top ---------------------------------------------------------------------------------- */
 
 /* A bare state_dict: its own entries are tensors (one or two beside whole networks are loose: latent_avg). */
 static bool is_state_dict(const lwi_pvalue *root)

@@ -106,8 +106,7 @@ static int last_lod(const lwi_checkpoint *file, const lwi_network *network, cons
     return last;
 }
 
-/* --- values ------------------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* Whether a tensor of this shape can be changed so; *to is its shape then. */
 static bool changed_shape(change how, lw_shape from, lw_shape *to)
@@ -193,8 +192,7 @@ static lw_status convert_one(lwi_checkpoint *file, const lwi_named_tensor *tenso
     return status;
 }
 
-/* --- what the ports keep as buffers
- * ---------------------------------------------------------------------------- */
+/* --- what the ports keep as buffers ----------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *end)
 {

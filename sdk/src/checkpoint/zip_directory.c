@@ -206,8 +206,7 @@ static lw_status read_entry(const archive *a, size_t *at, lwi_zip_entry *entry)
     return check_sizes(a, entry);
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------
- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static int by_place(const void *left, const void *right)
 {

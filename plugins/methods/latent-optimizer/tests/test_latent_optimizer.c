@@ -345,8 +345,7 @@ static void a_loss_that_is_no_number_stops_and_keeps_the_last_good_latents(void 
     harness_close(&h);
 }
 
-/* --- what does not go together ---------------------------------------------------------------------------
- */
+/* --- what does not go together ---------------------------------------------------------------- */
 static void must_fail(bench *b, lw_model *model, const char *message, const char *const *settings)
 {
     harness h;

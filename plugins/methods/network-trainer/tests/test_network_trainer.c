@@ -193,8 +193,7 @@ static void labels_that_do_not_fit_are_named(void **state)
     must_fail(b, "emphasis: 'bright' must be NAME=FACTOR");
 }
 
-/* --- targets.c -------------------------------------------------------------------------------------------
- */
+/* --- targets.c -------------------------------------------------------------------------------- */
 static void labels_become_targets_and_missing_ones_are_masked(void **state)
 {
     bench *b = *state;

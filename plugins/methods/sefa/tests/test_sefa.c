@@ -99,8 +99,7 @@ static void directions_are_those_of_the_official_code(void **state)
     check("stylegan2_sefa", "generator/stylegan2", "stylegan2_sefa.0-1", "[0, 1]", 0, 1);
 }
 
-/* --- generators whose latent enters by several layers ------------------------------------------------------
- */
+/* --- generators whose latent enters by several layers ----------------------------------------- */
 /* Of a weight [outputs, ..] whose columns from `from` on, `width` of them, take the elements of z from `to`
  * on. */
 static void add_rows(lw_store *store, const char *name, int64_t from, int64_t width, int64_t to, int64_t size,

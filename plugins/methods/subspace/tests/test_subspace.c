@@ -121,8 +121,7 @@ static void affinities_and_groups_are_those_of_the_released_code(void **state)
     fixture_close(&f);
 }
 
-/* --- clusters ---------------------------------------------------------------------------------------------
- */
+/* --- clusters --------------------------------------------------------------------------------- */
 /* Blocks of the given sizes, shuffled, with affinities in [0.5, 1) within and [0, noise) between. */
 static void blocks_are_found(const int *sizes, int blocks, double noise, uint64_t seed)
 {
@@ -187,8 +186,7 @@ static void channels_of_a_common_factor_end_in_one_subspace(void **state)
     same_groups(N, label, truth);
 }
 
-/* --- the step
- * ------------------------------------------------------------------------------------------------ */
+/* --- the step --------------------------------------------------------------------------------- */
 static void prepare(harness *h, lw_model *model, lw_device *device, const lw_tensor *walk, const char *space,
                     const char *const *settings)
 {

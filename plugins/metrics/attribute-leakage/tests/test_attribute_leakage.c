@@ -81,8 +81,7 @@ static void check_given_pictures(harness *h, lw_model *model, lw_device *device,
     lw_tensor_destroy(images);
 }
 
-/* --- the whole step: generator and network as parts of one model, since the harness knows one -------------
- */
+/* --- the whole step: generator and network as parts of one model, since the harness knows one - */
 static void labels_name_what_changes_and_what_leaks(void **state)
 {
     enum { WALKS = 3, POINTS = 4, Z = 5 };

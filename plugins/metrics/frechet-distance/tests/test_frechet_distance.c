@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the whole step: a generator and a network as parts of one model, since the harness knows one --------
- */
+/* --- the whole step: a generator and a network as parts of one model, since the harness knows one - */
 enum { PICTURES = 24, SIDE = 16 };
 
 static void add_part(lw_model *model, lw_part part, const char *id, const char *const *with)

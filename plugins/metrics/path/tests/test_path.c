@@ -79,8 +79,7 @@ static void scores_are_averaged_raw_and_as_probabilities(void **state)
     near(v[PATH_PROBABILITY], 0.75);
 }
 
-/* --- the whole step, on a freshly made DCGAN -------------------------------------------------------------
- */
+/* --- the whole step, on a freshly made DCGAN -------------------------------------------------- */
 static lw_model *make_model(void)
 {
     lw_model *model = lwi_model_create("faces");
