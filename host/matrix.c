@@ -185,8 +185,8 @@ static const char *substitute_text(matrix *m, const lwh_yaml *node, bool labels)
     return text && *text ? lwh_arena_format(m->p->arena, "%s%s", text, rest) : text ? rest : NULL;
 }
 
-/* The node with the values picked put in. A text that is nothing but one reference becomes the value itself.
- */
+/* The node with the values picked put in. A text that is nothing but one reference becomes the value
+ * itself. */
 static lwh_yaml *substitute(matrix *m, lwh_yaml *node)
 {
     for (int i = 0; node->kind != LWH_SCALAR && i < node->count; i++)

@@ -1,6 +1,6 @@
 /* Every kind of bad plugin is refused with the field that is wrong and the remedy, and the host lives on.
- * tests/bad has plugins that are wrong by their source; the others are copies of good.so with bytes patched.
- */
+ * tests/bad has plugins that are wrong by their source; the others are copies of good.so with bytes
+ * patched. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -33,8 +33,8 @@ static void check_zoo(const char *name, const char *output, const char *blas)
     lw_gradient(g, image, fixture_constant(&f, g, "grad_out"), &z, 1, &gradient);
     lw_value score = lw_discriminate(g, f.model, fixture_constant(&f, g, "image"));
     snprintf(tap, sizeof tap, "%s.discriminator/features", name);
-    /* The scores lie so close (2e-4 is a deviation) that 1e-4 of that is the rounding of the terms they sum.
-     */
+    /* The scores lie so close (2e-4 is a deviation) that 1e-4 of that is the rounding of the terms they
+     * sum. */
     const fixture_check checks[] = {
         {"image", image, FIXTURE_IMAGE},       {"feat_formatLayer", format, FIXTURE_IMAGE},
         {"feat_relu1", block1, FIXTURE_IMAGE}, {"grad_z", gradient, FIXTURE_GRADIENT},

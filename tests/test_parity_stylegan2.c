@@ -148,8 +148,8 @@ static void check_scores(fixture *f)
     lw_graph_destroy(g);
 }
 
-/* Everything a fixture of stylegan2-ada-pytorch holds, but the image of the network that is no average (G).
- */
+/* Everything a fixture of stylegan2-ada-pytorch holds, but the image of the network that is no average
+ * (G). */
 static void check_nvidia(const char *name, int side, bool colours, const char *blas)
 {
     fixture f;

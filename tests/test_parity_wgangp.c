@@ -1,6 +1,6 @@
 /* test_parity_wgangp.c — generator/wgan-gp against numbers of jalola's port: images and features within 1e-4
- * of their standard deviation, gradients within 1e-3, on both back ends; its other layouts, and the critic.
- */
+ * of their standard deviation, gradients within 1e-3, on both back ends; its other layouts, and the
+ * critic. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,8 +60,8 @@ static lw_tensor *run(lw_graph *g, lw_device *device, lw_value value)
 
 /* --- TensorFlow's names ------------------------------------------------------------------------------- */
 
-/* "rb1.conv_1.conv.conv.weight" [out, in, k, k] as "Generator.Res1.Conv1.Filters" [k, k, in, out], and so on.
- */
+/* "rb1.conv_1.conv.conv.weight" [out, in, k, k] as "Generator.Res1.Conv1.Filters" [k, k, in, out], and so
+ * on. */
 static void set_tf(lw_store *to, const char *name, const lw_tensor *t)
 {
     lw_shape s = t->shape;

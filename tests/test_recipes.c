@@ -55,8 +55,8 @@ static int tear_down(void **state)
 #define D " --set models.faces.discriminator.with."
 #define T " --set steps.train.with."
 
-/* Runs pipelines/NAME.yaml at `side` pixels with further settings: once as it is, once killed in its middle.
- */
+/* Runs pipelines/NAME.yaml at `side` pixels with further settings: once as it is, once killed in its
+ * middle. */
 static void expect_resumable(const char *name, int side, const char *settings)
 {
     char text[2048];

@@ -1,6 +1,6 @@
 /* fuzz_torch_zip.c — any bytes as the data.pkl of a PyTorch archive with two storages. The archive around it
- * is well-formed, so that its checksums do not keep the bytes from being read; fuzz_zip is for the archive.
- */
+ * is well-formed, so that its checksums do not keep the bytes from being read; fuzz_zip is for the
+ * archive. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

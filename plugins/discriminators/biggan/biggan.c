@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* BigGAN.py, D_arch: channels after block j in multiples of `ch`, and how many of the blocks halve the side.
- */
+/* BigGAN.py, D_arch: channels after block j in multiples of `ch`, and how many of the blocks halve the
+ * side. */
 typedef struct arch {
     const char *resolution;
     int blocks, halving, out[7];

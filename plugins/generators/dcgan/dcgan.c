@@ -1,8 +1,8 @@
 /* dcgan.c — the DCGAN generator (Radford et al. 2016) in the three key layouts people hold.
  *
  * z [N, z_dim] -> 4x4 by a transposed convolution, then `depth` doublings with batch norm and ReLU, then
- * an output layer: image [N, channels, 2^(depth+3), 2^(depth+3)]. README.md says which file has which keys.
- */
+ * an output layer: image [N, channels, 2^(depth+3), 2^(depth+3)]. README.md says which file has which
+ * keys. */
 #include <latentwalk/latentwalk.h>
 
 #include <stdio.h>

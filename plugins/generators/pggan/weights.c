@@ -104,8 +104,8 @@ pggan_kernel pggan_fetch(lw_graph *g, pggan_layer l, int64_t in, int64_t out, bo
     char name[PGGAN_NAME];
     bool zoo = pggan_is_zoo(l.layout), first = l.number == 0 && !l.rgb;
     int64_t k = l.rgb ? 1 : 3;
-    /* The first layer's gain is sqrt(2) / 4 in TF, for genforce the same as its kernel counts 16 inputs more.
-     */
+    /* The first layer's gain is sqrt(2) / 4 in TF, for genforce the same as its kernel counts 16 inputs
+     * more. */
     double gain = l.rgb && !zoo ? 1 : first && !zoo ? sqrt(2) / 4 : sqrt(2);
     double he = gain / sqrt((double)(first ? in : in * k * k));
     lw_init init = lw_init_normal(0, scaled ? 1 : he);
@@ -114,8 +114,8 @@ pggan_kernel pggan_fetch(lw_graph *g, pggan_layer l, int64_t in, int64_t out, bo
     kernel.weight = first     ? first_weight(g, l.layout, name, in, out, init)
                     : l.fused ? fused_weight(g, l.layout, name, in, out, init)
                               : conv_weight(g, l.layout, name, in, out, k, init);
-    /* The zoo's first layer has a bias for each of its 16 * out numbers, the others one for each of out maps.
-     */
+    /* The zoo's first layer has a bias for each of its 16 * out numbers, the others one for each of out
+     * maps. */
     kernel.bias = lw_weight(g, LW_SHAPE(first && zoo ? out * 16 : out), lw_init_constant(0), "%s",
                             pggan_bias_name(l, name));
     if (l.layout == PGGAN_DISCOVERY) {

@@ -66,8 +66,8 @@ const sg1_keys *sg1_keys_of(const char *layout)
     return &table[i];
 }
 
-/* A layer's tensor in block `block`, after the first: scaleLayers.K.{0,1,2,3} are convolution, AdaIN, twice.
- */
+/* A layer's tensor in block `block`, after the first: scaleLayers.K.{0,1,2,3} are convolution, AdaIN,
+ * twice. */
 static const char *zoo_name(sg1_tensor tensor, int block, int second, char *name)
 {
     static const char *const formats[SG1_TENSORS] = {

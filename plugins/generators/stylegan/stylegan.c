@@ -84,8 +84,8 @@ static lw_status choose(lw_args *args, const char *key, const char *value)
     return lw_is_given(args, key) ? LW_OK : lw_args_set_text(args, key, value);
 }
 
-/* InterFaceGAN names a fused layer's convolution otherwise: the first and last enlarging layers tell which.
- */
+/* InterFaceGAN names a fused layer's convolution otherwise: the first and last enlarging layers tell
+ * which. */
 static lw_status find_fused(const lw_weights *weights, const sg1_keys *keys, lw_args *args, int blocks)
 {
     char text[16];

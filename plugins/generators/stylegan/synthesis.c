@@ -44,8 +44,8 @@ static bool is_fused(const net *n, int block)
     return strcmp(fused, "true") == 0 || (strcmp(fused, "auto") == 0 && block >= 5); /* from 128 x 128 on */
 }
 
-/* The convolution of a layer as [out, in, 3, 3], scaled. InterFaceGAN keeps a fused one as [3, 3, in, out].
- */
+/* The convolution of a layer as [out, in, 3, 3], scaled. InterFaceGAN keeps a fused one as [3, 3, in,
+ * out]. */
 static lw_value kernel_of(const net *n, int layer, int64_t out, int64_t in)
 {
     lw_graph *g = n->g;

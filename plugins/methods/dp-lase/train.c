@@ -130,8 +130,8 @@ static void draw(lw_step *step, const lase *l, int64_t iteration, uint32_t *orde
     }
 }
 
-/* The loss is looked at after every step: what is not a number ends the run before a checkpoint can hold it.
- */
+/* The loss is looked at after every step: what is not a number ends the run before a checkpoint can hold
+ * it. */
 static lw_status tell(lw_step *step, const lase *l, lw_program *program, bool all)
 {
     const char *names[6];

@@ -217,8 +217,8 @@ static lw_status log_update(loop *l, update_kind kind, lw_program *program)
     return LW_OK;
 }
 
-/* The n-th update of its kind, in stage `s`; the discriminator's take the photographs from batch `photos` on.
- */
+/* The n-th update of its kind, in stage `s`; the discriminator's take the photographs from batch `photos`
+ * on. */
 static lw_status update(loop *l, const stage *s, update_kind kind, const moment *now, int64_t n,
                         int64_t photos)
 {

@@ -41,8 +41,8 @@ lw_status schedule_open(schedule *s, const lw_args *args, lw_model *model)
     return lw_is_set(args, "grow_from") ? open_stages(s, args, model) : LW_OK;
 }
 
-/* stylegan2-ada-pytorch, training_loop.py: with a half-life in images, at first a share of the images seen.
- */
+/* stylegan2-ada-pytorch, training_loop.py: with a half-life in images, at first a share of the images
+ * seen. */
 static double decay_of_average(const schedule *s, double images)
 {
     if (s->half_life == 0)

@@ -104,8 +104,8 @@ static double accuracy(const finder *f, int64_t first, int64_t last)
     return (double)right / (double)(2 * (last - first));
 }
 
-/* As the official script prints it: training, validation, and the latents between, split at the middle score.
- */
+/* As the official script prints it: training, validation, and the latents between, split at the middle
+ * score. */
 static lw_status tell(const finder *f, const float *scores, int64_t stride, double *score)
 {
     const boundary_examples *e = &f->examples;

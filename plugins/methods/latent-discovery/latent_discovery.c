@@ -153,8 +153,8 @@ static lw_program *compile_judging(discovery *d)
 }
 
 /* --- training ------------------------------------------------------------------------------------------ */
-/* The loss is looked at after every step: what is not a number ends the run before a checkpoint can hold it.
- */
+/* The loss is looked at after every step: what is not a number ends the run before a checkpoint can hold
+ * it. */
 static lw_status tell(lw_step *step, lw_program *program, bool all)
 {
     static const char *const names[] = {"loss", "loss/direction", "loss/shift"};

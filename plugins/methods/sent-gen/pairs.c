@@ -5,8 +5,8 @@
 
 enum { BLOCK = 4096, DRAWS = 1000 }; /* draws at a time; at most so many for each pair */
 
-/* Draw `number`: two rows, and the squared difference in the other attributes (-1 for a latent with itself).
- */
+/* Draw `number`: two rows, and the squared difference in the other attributes (-1 for a latent with
+ * itself). */
 static double draw(const float *scores, int64_t count, int columns, const float *chance, uint32_t pair[2])
 {
     double apart = 0;

@@ -64,8 +64,8 @@ static const char *known_name(const work *w)
     return w->known.photographs ? "photographs" : "usual pictures";
 }
 
-/* The shape of a batch of the rows of a stream: its dims behind the first, or behind the first two of walks.
- */
+/* The shape of a batch of the rows of a stream: its dims behind the first, or behind the first two of
+ * walks. */
 static lw_shape shape_of(const work *w, const stream *s)
 {
     lw_shape shape = LW_SHAPE(w->batch, 0);

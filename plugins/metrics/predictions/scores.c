@@ -10,8 +10,8 @@ static int by_output(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Mann–Whitney's U over both numbers, from the ranks of the positives; equal outputs share their mean rank.
- */
+/* Mann–Whitney's U over both numbers, from the ranks of the positives; equal outputs share their mean
+ * rank. */
 static double area(const pair *sorted, size_t count, double positives, double negatives)
 {
     double ranks = 0;

@@ -23,8 +23,8 @@ static bool is_first_of_its_kind(const json_t *steps, size_t index)
     return true;
 }
 
-/* All tables of the steps that use `uses` as one: {"step · row": {column: value}}, and its columns in order.
- */
+/* All tables of the steps that use `uses` as one: {"step · row": {column: value}}, and its columns in
+ * order. */
 static json_t *merge_tables(const json_t *steps, const char *uses, json_t *columns)
 {
     json_t *merged = json_object();
@@ -159,8 +159,8 @@ static json_t *chart_for(json_t *charts, const char *title)
     return json_object_get(charts, title);
 }
 
-/* "step · group" with the line's name; or, where steps share the chart, "group" with "step" or "step · line".
- */
+/* "step · group" with the line's name; or, where steps share the chart, "group" with "step" or "step ·
+ * line". */
 static void name_line(const json_t *history, const char *step, const char *series, char **title, char **label)
 {
     const size_t length = group_length(series);

@@ -126,8 +126,8 @@ static lw_status read_column(const entries *list, const table *csv, const char *
     return LW_OK;
 }
 
-/* The columns asked for; of "*", all that hold numbers. Their names to `names`, values to [count, *columns].
- */
+/* The columns asked for; of "*", all that hold numbers. Their names to `names`, values to [count,
+ * *columns]. */
 static lw_status read_labels(const entries *list, const table *csv, const lw_args *args, const char **names,
                              size_t *columns, float *values)
 {

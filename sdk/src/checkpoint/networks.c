@@ -1,6 +1,6 @@
 /* networks.c — finding the networks in what was unpickled: bare state_dicts, dictionaries of state_dicts or
- * of modules, modules. Names are those of the official state_dict: the path through _modules, then the leaf.
- */
+ * of modules, modules. Names are those of the official state_dict: the path through _modules, then the
+ * leaf. */
 #include "checkpoint/internal.h"
 
 #include <inttypes.h>

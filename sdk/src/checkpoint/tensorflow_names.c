@@ -31,8 +31,8 @@ static bool is(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* genforce's index of the layer that a variable of {r}x{r}/… belongs to, and what follows the layer's name.
- */
+/* genforce's index of the layer that a variable of {r}x{r}/… belongs to, and what follows the layer's
+ * name. */
 static const char *layer(const char *rest, int power, int *index)
 {
     static const struct {
@@ -120,8 +120,8 @@ static bool stylegan_name(const char *name, int lods, char *out, change *how)
     return leaf && stylegan_layer(leaf, n, out, how);
 }
 
-/* Modulated layers of StyleGAN2: {r}x{r}/{Conv0_up,Conv1,Conv,ToRGB}/LEAF; Skip and Const have one leaf each.
- */
+/* Modulated layers of StyleGAN2: {r}x{r}/{Conv0_up,Conv1,Conv,ToRGB}/LEAF; Skip and Const have one leaf
+ * each. */
 static bool stylegan2_layer(const char *rest, int resolved, char *out, change *how)
 {
     static const struct {

@@ -315,8 +315,8 @@ static void emit_reduction(lwi_lowering *l, lwi_expr *e, const outcome *what, bo
 }
 
 /* Adds further reductions to the expression that holds `node`'s: those over the same range that can be
- * computed by now and read some of the same values. Their nodes go to `member`; returns how many there are.
- */
+ * computed by now and read some of the same values. Their nodes go to `member`; returns how many there
+ * are. */
 static int add_siblings(lwi_lowering *l, lwi_expr *e, int node, int *member, outcome *what)
 {
     const lwi_ir *ir = l->ir;

@@ -181,8 +181,8 @@ lw_value lw_graph_fail(lw_graph *g, lw_status status, const char *format, ...)
     return (lw_value){0};
 }
 
-/* All tensors that did not fit, one model per message: "faces: 2 tensors do not fit: missing 'a'; 'b' is …".
- */
+/* All tensors that did not fit, one model per message: "faces: 2 tensors do not fit: missing 'a'; 'b' is
+ * …". */
 static lw_status report_misfits(const struct lwi_build *build)
 {
     const char *model = build->misfit[0].model;

@@ -44,8 +44,8 @@ static bool any_under(const lw_store *store, const char *prefix)
     return false;
 }
 
-/* LW_OK with part->args filled in; LW_UNSUPPORTED where the tensors under this prefix are not the plugin's.
- */
+/* LW_OK with part->args filled in; LW_UNSUPPORTED where the tensors under this prefix are not the
+ * plugin's. */
 static lw_status try_prefix(lwi_part *part, lw_part which, lw_store *weights, const char *prefix)
 {
     if (!any_under(weights, prefix))

@@ -219,8 +219,8 @@ static lw_status not_exported(void)
                    LW_PLUGIN_SYMBOL);
 }
 
-/* The DT_GNU_HASH table: header {buckets, first symbol, bloom words, shift}, bloom filter, buckets, chains.
- */
+/* The DT_GNU_HASH table: header {buckets, first symbol, bloom words, shift}, bloom filter, buckets,
+ * chains. */
 static lw_status find_gnu(const elf_file *file, const dynamic *d, elf_symbol *symbol)
 {
     static const char broken[] = "its GNU hash table lies outside the file";

@@ -4,8 +4,8 @@
  * There is no im2col beside it. Columns are r s times the image, written once and read once (by CLBlast,
  * which copies operands that do not fit its tiles, even twice more): 2 r s c floats moved per pixel for 2 r s
  * c k operations, k / 4 operations per byte. A GPU does 25 to 50 in the time of a byte, so below a few
- * hundred filters memory alone would cost more than the product, and columns take scratch that batches want.
- */
+ * hundred filters memory alone would cost more than the product, and columns take scratch that batches
+ * want. */
 #include "runtime/gpu.h"
 
 #include <limits.h>

@@ -193,8 +193,8 @@ static lw_status enqueue(lw_program *p, bool packs)
     return lwi_cl(clFinish(p->device->queue), "measure a kernel");
 }
 
-/* Seconds of the fastest of a few runs, without the packing that is done once where the filter is constant.
- */
+/* Seconds of the fastest of a few runs, without the packing that is done once where the filter is
+ * constant. */
 static lw_status measure(lw_device *device, lwi_algorithm algorithm, const lwi_conv *c, double *seconds)
 {
     lw_program *p = only(device, algorithm, c);

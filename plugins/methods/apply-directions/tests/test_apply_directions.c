@@ -22,8 +22,8 @@ static void near(const float *found, const float *expected, int count)
             fail_msg("element %d is %.7g, not %.7g", i, (double)found[i], (double)expected[i]);
 }
 
-/* interfacegan 8da3fc0f, linear_interpolate: codes [1, D] go to distances from the boundary, W+ by offsets.
- */
+/* interfacegan 8da3fc0f, linear_interpolate: codes [1, D] go to distances from the boundary, W+ by
+ * offsets. */
 static void walks_are_those_of_the_official_code(void **state)
 {
     (void)state;

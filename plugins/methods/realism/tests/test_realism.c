@@ -25,8 +25,8 @@ static void set_up(harness *h, fixture *f, const char *iterations)
     harness_input(h, "proto", "proto.z", "z", fixture_expected(f, "proto_it30"));
 }
 
-/* The official latents are those its last sigma but one makes; here they are those of the sigma that is told.
- */
+/* The official latents are those its last sigma but one makes; here they are those of the sigma that is
+ * told. */
 static void steps_are_the_official_ones(void **state)
 {
     (void)state;

@@ -208,8 +208,8 @@ static double difference(const float *a, const float *b, int64_t count)
     return largest;
 }
 
-/* One subspace of all channels lets the whole walk through, and at z0 every subspace shows the image itself.
- */
+/* One subspace of all channels lets the whole walk through, and at z0 every subspace shows the image
+ * itself. */
 static void check_step(lw_model *model, lw_device *device, const char *tap, const char *space,
                        lw_tensor *walk)
 {

@@ -57,8 +57,8 @@ static void a_repeated_w_is_as_long_as_w(void **state)
     lw_tensor_destroy(scores);
 }
 
-/* Given as pictures, what the model makes of the walks changes as much; a walk that stays in place does not.
- */
+/* Given as pictures, what the model makes of the walks changes as much; a walk that stays in place does
+ * not. */
 static void check_given_pictures(harness *h, lw_model *model, lw_device *device, const lw_tensor *walks,
                                  double own)
 {

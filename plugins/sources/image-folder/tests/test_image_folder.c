@@ -67,8 +67,8 @@ static size_t put_le(uint8_t *at, const char *widths, ...)
     return size;
 }
 
-/* A .zip with two stored pictures, b.png (first value 20) before a.png (10); `damage` breaks b.png's bytes.
- */
+/* A .zip with two stored pictures, b.png (first value 20) before a.png (10); `damage` breaks b.png's
+ * bytes. */
 static void write_zip(const harness *h, bool damage)
 {
     uint8_t zip[16384], central[512];
