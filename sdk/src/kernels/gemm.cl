@@ -150,7 +150,7 @@ FIXED JOIN(dense_rows_, ROWS)(__global const float *x, __global const float *b, 
                                               : b + (long)k * oc + (panel0 + j) * PANEL;
             for (int t = 0; t < tiles; t++)
                 JOIN(tile_, ROWS)(rows + t * ROWS * ROW_PITCH, ROW_PITCH, 1, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
-                     k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL);
+                     k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL, 0);
         }
     }
     residual = residual ? residual + (long)batch * stride_y : residual;
@@ -206,7 +206,7 @@ FIXED JOIN(dense_outer_, ROWS)(__global const float *x, __global const float *b,
                                               : b + (long)k * oc + (panel0 + j) * PANEL;
             for (int t = 0; t < tiles; t++)
                 JOIN(tile_, ROWS)(steps + t * ROWS, 1, STEP_PITCH, bj, b_pitch, oc - (panel0 + j) * PANEL, depth,
-                     k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL);
+                     k == begin, sum + (j * MAX_ROWS + t * ROWS) * PANEL, 0);
         }
     }
     residual = residual ? residual + (long)batch * stride_y : residual;

@@ -18,12 +18,16 @@
 #define HALF_STEP(i) c##i = fma((vec)(a[(i)*row_pitch]), b0, c##i);
 #define STORE(i) storev(c##i, 0, sum + (i)*PANEL), storev(d##i, 1, sum + (i)*PANEL);
 
+/* Brings the cache line of p near, whether or not it exists; OpenCL's prefetch does nothing in PoCL. */
+#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+
 /* tile_ROWS: sum [ROWS][PANEL] (+)= a b: a[i * row_pitch + k * step_pitch], b[k * b_pitch ..]. Where at most VW columns
- * count, only the first half of the panel. */
+ * count, only the first half of the panel. What lies `ahead` floats after b is fetched meanwhile. */
 #define TILE(rows)                                                                                 \
     static inline void tile_##rows(const float *a, const int row_pitch, const int step_pitch,      \
                                    __global const float *b, const long b_pitch, const int columns, \
-                                   const int depth, const bool first, float *sum)                  \
+                                   const int depth, const bool first, float *sum,                  \
+                                   const long ahead)                                               \
     {                                                                                              \
         ROWS_##rows(DECLARE)                                                                       \
         if (!first) {                                                                              \
@@ -31,6 +35,7 @@
         }                                                                                          \
         if (columns > VW) {                                                                        \
             for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {                       \
+                FETCH(b + ahead), FETCH(b + ahead + VW);                                           \
                 const vec b0 = loadv(0, b), b1 = loadv(1, b);                                      \
                 ROWS_##rows(STEP)                                                                  \
             }                                                                                      \

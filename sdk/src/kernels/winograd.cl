@@ -294,9 +294,10 @@ FIXED winograd(__global const float *x, __global const float *u, __global float 
                     continue;
                 }
                 __global const float *b = u + (((long)p * panels + panel0 + j) * steps + k) * PANEL;
+                const int next = j + 1 < panel_count ? 1 : panels - panel_count + 1; /* that of the next point */
                 for (int t = 0; t < tiles; t += ROWS)
                     JOIN(tile_, ROWS)(v + p * points_pitch + t * pitch, pitch, 1, b, PANEL, oc - (panel0 + j) * PANEL, count, k == 0,
-                         sums + (j * POINTS + p) * sums_pitch + t * PANEL);
+                         sums + (j * POINTS + p) * sums_pitch + t * PANEL, (long)next * steps * PANEL);
             }
     }
     const epilogue e = {scale, bias, residual, per_image, activation, slope, gain, clamp};
@@ -436,7 +437,7 @@ FIXED winograd_filter(__global const float *x, __global const float *d, __global
                     JOIN(tile_, ROWS)(v + p * points_pitch + i, 1, pitch,
                          d + (((long)p * panels + panel0 + j) * tiles + k) * PANEL, PANEL,
                          oc - (panel0 + j) * PANEL, count, k == begin,
-                         sums + ((p * block_panels + j) * block_channels + i) * PANEL);
+                         sums + ((p * block_panels + j) * block_channels + i) * PANEL, 0);
     }
     part += (long)split * r * r * ic * oc;
     for (int i = 0; i < min(block_channels, ic - channel0); i++)
