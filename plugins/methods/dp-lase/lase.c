@@ -21,11 +21,10 @@ void lase_orthogonalise(float *rows, int64_t count, int64_t size)
     }
 }
 
-/* sqrt(sum of squares over the last axis), kept. */
+/* sqrt(sum of squares) over axis 1, which is kept. */
 static lw_value length(lw_graph *g, lw_value x)
 {
-    unsigned last = LW_AXIS(lw_shape_of(g, x).rank - 1);
-    return lw_sqrt(g, lw_affine(g, lw_sum(g, lw_square(g, x), last, true), 1, TINY));
+    return lw_sqrt(g, lw_affine(g, lw_sum(g, lw_square(g, x), LW_AXIS(1), true), 1, TINY));
 }
 
 lw_value lase_directions(lw_graph *g, const lase *l)
@@ -76,12 +75,14 @@ lw_value lase_features(lw_graph *g, const lase *l, lw_value latent)
     lw_value f = lw_require_tap(g, l->model, LW_PART_GENERATOR, l->tap);
     if (lw_is_null(f))
         return f;
-    lw_shape shape = lw_shape_of(g, f);
-    return lw_reshape(g, f, LW_SHAPE(shape.dim[0], shape.rank == 4 ? shape.dim[1] : 1, -1));
+    const bool pixels = lw_shape_of(g, f).rank == 4;
+    if (pixels)
+        f = lw_permute(g, f, (const int[]){0, 2, 3, 1});
+    return lw_reshape(g, f, LW_SHAPE(lw_dim(g, f, 0), -1, pixels ? lw_dim(g, f, 3) : 1));
 }
 
 /* --- losses ---------------------------------------------------------------------------------------- */
-/* The j-th of the m directions tried: [B, m, C, P] -> [B, C, P] */
+/* The j-th of the m directions tried: [B, m, P, C] -> [B, P, C] */
 static lw_value nth(lw_graph *g, lw_value change, int64_t j)
 {
     return lw_merge(g, lw_slice(g, change, 1, j, 1, 1), 0, 1);
@@ -102,7 +103,7 @@ lw_value lase_variation(lw_graph *g, lw_value change, int64_t count, double lamb
     lw_value alike = lw_scalar(g, 0);
     for (int64_t j = 0; j < m; j++)
         for (int64_t h = j + 1; h < m; h++) {
-            lw_value product = lw_matmul(g, nth(g, change, j), lw_transpose(g, nth(g, change, h), 1, 2));
+            lw_value product = lw_matmul(g, lw_transpose(g, nth(g, change, j), 1, 2), nth(g, change, h));
             alike = lw_add(g, alike, sum(g, lw_square(g, product)));
         }
     const double pairs = k * (k - 1) / (double)(m * (m - 1)); /* for each pair looked at, of j != h */
@@ -111,13 +112,13 @@ lw_value lase_variation(lw_graph *g, lw_value change, int64_t count, double lamb
 
 lase_released lase_variation_released(lw_graph *g, lw_value change, lw_value weight, lw_value drawn)
 {
-    const int64_t batch = lw_dim(g, change, 0), channels = lw_dim(g, change, 2),
-                  pixels = lw_dim(g, change, 3);
+    const int64_t batch = lw_dim(g, change, 0), pixels = lw_dim(g, change, 2),
+                  channels = lw_dim(g, change, 3);
     lw_value a = nth(g, change, 0), b = nth(g, change, 1);
     lw_value squares = lw_add(g, lw_square(g, a), lw_square(g, b));
     lw_value weighted = lw_mul(g, squares, lw_reshape(g, weight, LW_SHAPE(batch, 1, 1)));
     lw_value cosine =
-        lw_sum(g, lw_mul(g, lw_div(g, a, length(g, a)), lw_div(g, b, length(g, b))), LW_AXIS(2), false);
+        lw_sum(g, lw_mul(g, lw_div(g, a, length(g, a)), lw_div(g, b, length(g, b))), LW_AXIS(1), false);
     lw_value same = lw_equal(g, lw_slice(g, drawn, 1, 0, 1, 1), lw_slice(g, drawn, 1, 1, 1, 1)); /* [B, 1] */
     lw_value differ = lw_affine(g, same, -1, 1);
     /* where all are the same (the released code divides by zero there), the mean of none is 0 */
@@ -156,14 +157,13 @@ static void add_density(lw_graph *g, const lase *l, lw_value latent, lw_value en
 static void add_variation(lw_graph *g, const lase *l, lw_value latent, lw_value ends, lw_value drawn,
                           lw_value ladder, lase_losses *losses)
 {
-    const int64_t batch = l->batch, m = l->drawn;
-    lw_value f = lase_features(g, l, lw_concat(g, (lw_value[]){latent, ends}, 2, 0));
-    if (lw_is_null(f))
+    const int64_t batch = l->batch;
+    /* one by one, so that nothing flows back through the features of the latents, which nothing moves */
+    lw_value before = lase_features(g, l, latent), after = lase_features(g, l, ends);
+    if (lw_is_null(before) || lw_is_null(after))
         return;
-    const int64_t channels = lw_dim(g, f, 1), pixels = lw_dim(g, f, 2);
-    lw_value before = lw_reshape(g, lw_slice(g, f, 0, 0, batch, 1), LW_SHAPE(batch, 1, channels, pixels));
-    lw_value after =
-        lw_reshape(g, lw_slice(g, f, 0, batch, batch * m, 1), LW_SHAPE(batch, m, channels, pixels));
+    before = lw_split(g, before, 0, batch); /* [B, 1, P, C] */
+    after = lw_split(g, after, 0, batch);   /* [B, m, P, C] */
     lw_value change = lw_sub(g, after, before);
     if (!l->released) {
         losses->variation = lase_variation(g, change, l->count, l->lambda);

@@ -37,10 +37,10 @@ void lase_orthogonalise(float *rows, int64_t count, int64_t size);
 
 /* z_dp (eq. 1, 2, 6, or restored) of latents, strides [M, 1] and directions, [M, d] all. */
 lw_value lase_walk(lw_graph *g, const lase *l, lw_value latent, lw_value stride, lw_value direction);
-/* G1 (the tap) of latents [M, d] -> [M, C, P]: P pixels of C channels, or, of a tap without pixels, C = 1. */
+/* G1 (the tap) of latents [M, d] -> [M, P, C]: P pixels of C channels, or, of a tap without pixels, C = 1. */
 lw_value lase_features(lw_graph *g, const lase *l, lw_value latent);
 
-/* Changes of features [B, m, C, P], of m directions out of k tried on each latent, to a scalar: the
+/* Changes of features [B, m, P, C], of m directions out of k tried on each latent, to a scalar: the
  * expectation of equation 8 over which directions those are. With m = k it is equation 8 itself. */
 lw_value lase_variation(lw_graph *g, lw_value change, int64_t count, double lambda);
 /* The released code's, of m = 2: minus the mean squared change, weighted by `weight` [B] of the first

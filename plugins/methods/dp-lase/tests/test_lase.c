@@ -147,20 +147,20 @@ static void training_goes_as_in_the_released_code(void **state)
 /* --- equation 8 --------------------------------------------------------------------------------------- */
 enum { M = 4, C = 3, P = 2 }; /* directions, channels, pixels */
 
-/* As it is written, for one latent: change [M, C, P]. */
+/* As it is written, for one latent: change [M, P, C]. */
 static double equation_8(const float *change, double lambda)
 {
     double loss = 0;
     for (int j = 0; j < M; j++)
-        for (int i = 0; i < C * P; i++)
-            loss -= pow(change[j * C * P + i], 2);
+        for (int i = 0; i < P * C; i++)
+            loss -= pow(change[j * P * C + i], 2);
     for (int j = 0; j < M; j++)
         for (int h = 0; h < M; h++)
             for (int a = 0; j != h && a < C; a++)
                 for (int b = 0; b < C; b++) {
                     double product = 0;
                     for (int p = 0; p < P; p++)
-                        product += (double)change[(j * C + a) * P + p] * change[(h * C + b) * P + p];
+                        product += (double)change[(j * P + p) * C + a] * change[(h * P + p) * C + b];
                     loss += lambda * product * product;
                 }
     return loss;
@@ -169,11 +169,11 @@ static double equation_8(const float *change, double lambda)
 /* The loss of some of the directions, as one latent's. */
 static double ours(const float *change, const int *which, int m, double lambda)
 {
-    float some[M * C * P];
+    float some[M * P * C];
     for (int j = 0; j < m; j++)
-        memcpy(some + j * C * P, change + which[j] * C * P, sizeof(float) * C * P);
+        memcpy(some + j * P * C, change + which[j] * P * C, sizeof(float) * P * C);
     lw_graph *g = lw_graph_create();
-    lw_value loss = lase_variation(g, lw_constant(g, LW_SHAPE(1, m, C, P), some), M, lambda);
+    lw_value loss = lase_variation(g, lw_constant(g, LW_SHAPE(1, m, P, C), some), M, lambda);
     reference *r = reference_create(g);
     const double value = *reference_value(r, loss);
     reference_destroy(r);
@@ -184,8 +184,8 @@ static double ours(const float *change, const int *which, int m, double lambda)
 static void drawing_all_directions_is_equation_8_and_drawing_two_is_its_expectation(void **state)
 {
     (void)state;
-    float change[M * C * P];
-    lw_normal((lw_stream){.seed = 4}, 0, M * C * P, change);
+    float change[M * P * C];
+    lw_normal((lw_stream){.seed = 4}, 0, M * P * C, change);
     const double expected = equation_8(change, 0.3);
     assert_true(fabs(ours(change, (int[]){0, 1, 2, 3}, M, 0.3) - expected) < 1e-6 * fabs(expected));
     double mean = 0;
