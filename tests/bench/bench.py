@@ -37,7 +37,7 @@ SCALING = [*(f"forward/dcgan-64/{n}" for n in (2, 4, 8)), *(f"forward/stylegan2-
 LARGE = "forward/stylegan2-1024/16"
 EXTRA = ["gradient-w/stylegan2-1024/1", *(f"gradient-z/{model}/16" for model in MODELS[1:4]), "gradient-w/stylegan2-256/16",
          "trajectory/8", "optimise/16", LARGE]
-LEAST = {"trajectory": 25, "optimise": 25}  # steps a measurement, at least
+LEAST = {"trajectory": 25, "optimise": 25, "dp-lase": 10}  # steps a measurement, at least
 
 # Largest difference of an output, in deviations of ours; losses, also of later training steps: relative. Adam's first
 # steps have the size of the learning rate whatever the gradient, so that rounding grows, most where a Wasserstein loss passes

@@ -7,8 +7,10 @@
  *   trajectory/N          TrajectoryNet (plugins/methods/trajectory-net), N walks of 10 points a step
  *   optimise/N            latents of N images: L1 of discriminator features and of pixels, norm penalty
  *                         (Diamond in the rough, official code), Adam
- *   dp-lase/N             20 directions from N latents, two tried on each (DP-LaSE, eq. 2, 8, 10), Adam */
+ *   dp-lase/N             DP-LaSE (plugins/methods/dp-lase, eq. 11) at its defaults, N latents, Adam */
 #include "worker.h"
+
+#include "lase.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -231,59 +233,41 @@ static void build_optimise(bench *b, int n)
     descend(b, g, loss, 0.1f);
 }
 
-/* --- DP-LaSE's directions --------------------------------------------------------------------- */
+/* --- DP-LaSE ---------------------------------------------------------------------------------- */
 
-/* x [N, D] -> [N, 1] */
-static lw_value lengths(lw_graph *g, lw_value x)
-{
-    return lw_sqrt(g, lw_sum(g, lw_square(g, x), LW_AXIS(1), true));
-}
-
-/* (x x^T - I)^2, summed */
-static lw_value orthogonality(lw_graph *g, lw_value x, int64_t count)
-{
-    lw_value index = lw_iota(g, count);
-    lw_value one =
-        lw_equal(g, lw_reshape(g, index, LW_SHAPE(count, 1)), lw_reshape(g, index, LW_SHAPE(1, count)));
-    lw_value off = lw_sub(g, lw_matmul(g, x, lw_transpose(g, x, 0, 1)), one);
-    return lw_sum(g, lw_square(g, off), LW_ALL_AXES, false);
-}
-
-/* Walks at the norm of their latents; the n-th latent tries directions 2n and 2n + 1 modulo 20. */
+/* The method at its defaults, with inputs for what it draws; the n-th latent tries directions 2n and 2n + 1
+ * modulo 20. */
 static void build_dp_lase(bench *b, int n)
 {
-    enum { COUNT = 20, Z = 100 };
+    const lase l = {.model = b->model,
+                    .tap = "block2",
+                    .preserve = LASE_LEARNED,
+                    .count = 20,
+                    .size = 100,
+                    .batch = n,
+                    .drawn = 2,
+                    .correction = 256,
+                    .f = {.width = 64, .increment = 0.01},
+                    .range = 10,
+                    .nu = 0.01,
+                    .lambda = 0.001,
+                    .zeta = 10};
     lw_graph *g = lw_graph_create();
-    lw_value z = bench_input(b, g, "z", LW_SHAPE(n, Z), 1),
-             stride = bench_input(b, g, "stride", LW_SHAPE(n, 1, 1), 5);
-    push_weights(b, g, "directions");
-    lw_value directions = lw_weight(g, LW_SHAPE(COUNT, Z), lw_init_normal(0, 1), "directions");
+    lw_value latent = bench_input(b, g, "latent", LW_SHAPE(n, l.size), 1),
+             stride = bench_input(b, g, "stride", LW_SHAPE(n, 1), l.range / 2),
+             drawn = bench_input(b, g, "drawn", LW_SHAPE(n, l.drawn), 1);
+    float *numbers = b->input[b->inputs - 1].tensor->data;
+    for (int64_t i = 0; i < n * l.drawn; i++)
+        numbers[i] = (float)(i % l.count);
+    push_weights(b, g, "dp-lase");
+    lase_losses losses = lase_build(g, &l, latent, stride, drawn, (lw_value){0});
     lw_scope_pop(g);
-    directions = lw_div(g, directions, lengths(g, directions));
-    lw_value pairs = lw_reshape(g, directions, LW_SHAPE(COUNT / 2, 2, Z)), all = pairs;
-    for (int64_t have = COUNT / 2; have < n; have += COUNT / 2)
-        all = lw_concat(g, (lw_value[]){all, pairs}, 2, 0);
-    lw_value from = lw_broadcast(g, lw_reshape(g, z, LW_SHAPE(n, 1, Z)), LW_SHAPE(n, 2, Z));
-    lw_value ends = lw_add(g, from, lw_mul(g, stride, lw_slice(g, all, 0, 0, n, 1)));
-    from = lw_merge(g, from, 0, 1);
-    ends = lw_merge(g, ends, 0, 1);
-    ends = lw_mul(g, lw_div(g, ends, lengths(g, ends)), lengths(g, from));
-
-    lw_generate(g, b->model, lw_concat(g, (lw_value[]){z, ends}, 2, 0));
-    lw_value f = lw_tap_value(g, "dcgan-64.generator/block2"); /* [3n, C, 16, 16] */
-    const int64_t channels = lw_dim(g, f, 1);
-    f = lw_reshape(g, f, LW_SHAPE(3 * n, channels, -1));
-    lw_value before = lw_slice(g, f, 0, 0, n, 1), after = lw_split(g, lw_slice(g, f, 0, n, 2 * n, 1), 0, n);
-    lw_value first = lw_sub(g, lw_merge(g, lw_slice(g, after, 1, 0, 1, 1), 0, 1), before);
-    lw_value second = lw_sub(g, lw_merge(g, lw_slice(g, after, 1, 1, 1, 1), 0, 1), before);
-    lw_value change = lw_add(g, lw_square(g, first), lw_square(g, second));
-    lw_value alike = lw_square(g, lw_matmul(g, first, lw_transpose(g, second, 1, 2)));
-    const double each = COUNT / (2.0 * n); /* of the directions, those tried on a latent; of the batch, one */
-    change = lw_affine(g, lw_sum(g, change, LW_ALL_AXES, false), -each, 0);
-    alike = lw_affine(g, lw_sum(g, alike, LW_ALL_AXES, false), 2e-3 * (COUNT - 1) * each, 0);
-    lw_value loss = lw_affine(g, orthogonality(g, directions, COUNT), 10, 0);
-    loss = lw_add(g, lw_add(g, change, alike), loss);
-    descend(b, g, loss, 1e-4f);
+    bench_output(b, g, "variation", losses.variation);
+    bench_output(b, g, "orthogonality", losses.orthogonality);
+    bench_output(b, g, "monotone", losses.monotone);
+    bench_output(b, g, "likelihood", losses.likelihood);
+    bench_output(b, g, "density", losses.density);
+    descend(b, g, losses.total, 1e-4f);
 }
 
 bool bench_build_training(bench *b, const char *name)

@@ -161,24 +161,59 @@ def optimise(case):
     return descend(case, optimiser, loss_of, z)
 
 
+def layers(state, name):
+    """Weights and biases of the fully connected layers NAME.0, NAME.1, ... to be trained."""
+    return [p.requires_grad_() for key, p in state.items() if key.startswith(name + ".")]
+
+
+def through(x, weights, activation):
+    for weight, bias in zip(weights[:-2:2], weights[1:-2:2]):
+        x = activation(F.linear(x, weight, bias))
+    return F.linear(x, weights[-2], weights[-1])
+
+
 def dp_lase(case):
-    z, stride = case.inputs["z"], case.inputs["stride"]
-    raw = case.state["directions"].clone().requires_grad_()
-    optimiser = adam([raw], lr=1e-4)
-    n, count = len(z), len(raw)
-    drawn = (torch.arange(2 * n) % count).view(n, 2)
+    z, stride, drawn = case.inputs["latent"], case.inputs["stride"], case.inputs["drawn"].long()
+    raw, density, correction = case.state["directions"].requires_grad_(), layers(case.state, "F"), layers(case.state, "C")
+    optimiser = adam([raw, *density, *correction], lr=1e-4)
+    (n, m), count = drawn.shape, len(raw)
+    starts, by = z.repeat_interleave(m, 0), stride.repeat_interleave(m, 0)
 
-    def loss_of(raw):
+    def features(x):
+        return case.generator.blocks(x, 2).flatten(2)
+
+    def slopes(x, weights):
+        y = torch.sigmoid(through(torch.stack([x + 0.01, x]).view(-1, 1), weights, torch.tanh)).view(2, *x.shape)
+        return (y[0] - y[1]) / 0.01
+
+    def log(slope):
+        return slope.clamp(min=1e-6).log().sum(1)
+
+    def losses_of(raw):
         directions = raw / raw.norm(dim=1, keepdim=True)
-        ends = (z[:, None] + stride * directions[drawn]).flatten(0, 1)
-        ends = ends / ends.norm(dim=1, keepdim=True) * z.norm(dim=1, keepdim=True).repeat_interleave(2, 0)
-        f = case.generator.blocks(torch.cat([z, ends]), 2).flatten(2)
-        change = f[n:].view(n, 2, *f.shape[1:]) - f[:n, None]
+        along = directions[drawn.flatten()]
+        ends = starts + by * along + through(torch.cat([starts, by / 10, along], 1), correction, torch.relu)
+        with torch.no_grad():
+            before = features(z)
+        change = features(ends).view(n, m, *before.shape[1:]) - before[:, None]
         alike = change[:, 0] @ change[:, 1].transpose(1, 2)
-        off = directions @ directions.T - torch.eye(count)
-        return (2e-3 * (count - 1) * alike.square().sum() - change.square().sum()) * count / (2 * n) + 10 * off.square().sum()
+        slope = slopes(z, density)
+        here, there = log(slope), log(slopes(ends, [p.detach() for p in density])).view(n, m)
+        losses = {
+            "variation": (2e-3 * (count - 1) * alike.square().sum() - change.square().sum()) * count / (m * n),
+            "orthogonality": (directions @ directions.T - torch.eye(count)).square().sum(),
+            "monotone": F.relu(0.01 - slope).sum() / n,
+            "likelihood": -here.mean(),
+            "density": (here.detach()[:, None] - there).square().sum() * count / (m * n)}
+        return losses | {"loss": sum(losses.values()) + 9 * losses["orthogonality"]}
 
-    return descend(case, optimiser, loss_of, raw)
+    run = case.compile(losses_of)
+
+    def step():
+        losses = run(raw)
+        update(optimiser, losses["loss"])
+        return {name: loss.detach() for name, loss in losses.items()}
+    return step
 
 
 def jacobian(case):
