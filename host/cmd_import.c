@@ -6,21 +6,25 @@
 #include "common.h"
 #include "detect.h"
 
-/* Of what was detected, the generators that fit, or those that do not. */
+/* Of what was detected, the plugins that fit, or those that do not. */
 static int tell_matches(const lwh_options *options, const lwh_match *matches, int count)
 {
-    int fit = 0, wrong = 0;
+    const lwh_match *wrong = NULL;
+    int fit = 0;
     for (int i = 0; i < count; i++) {
-        fit += matches[i].args != NULL;
-        wrong += matches[i].args == NULL;
-        if (matches[i].args && !options->json)
-            fprintf(stderr, "%s fits%s%s%s\n", matches[i].id, *matches[i].prefix ? " under '" : "",
-                    matches[i].prefix, *matches[i].prefix ? "'" : "");
+        const lwh_match *match = &matches[i];
+        fit += match->args != NULL;
+        if (match->problem && !match->absent)
+            wrong = match;
+        if (match->absent && !options->json)
+            fprintf(stderr, "%s; its tensors are written unchecked\n", match->problem);
+        if (match->args && !options->json)
+            fprintf(stderr, "%s fits%s%s%s\n", match->id, *match->prefix ? " under '" : "", match->prefix,
+                    *match->prefix ? "'" : "");
     }
     if (fit || !wrong)
         return LWH_FINE;
-    for (int i = 0; i < count; i++)
-        lw_fail(LW_SHAPE, "'%s' is not imported: %s", options->argument, matches[i].problem);
+    lw_fail(LW_SHAPE, "'%s' is not imported: %s", options->argument, wrong->problem);
     return lwh_tell_error(options, LWH_RUN_FAILED);
 }
 

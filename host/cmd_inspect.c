@@ -33,6 +33,10 @@ static void print_network(const lwi_checkpoint *file, const lwi_network *network
 
 static void print_match(const lwh_match *match)
 {
+    if (match->absent) {
+        printf("\ndetected architecture: none; %s\n", match->problem);
+        return;
+    }
     if (!match->args) {
         printf("\ndetected architecture: %s, but its tensors do not fit: %s\n", match->id, match->problem);
         return;

@@ -3,6 +3,9 @@
 
 #include "common.h"
 #include "network.h"
+#include "plugin/prefix.h"
+
+enum { PARTS = LW_PART_NETWORK + 1 };
 
 static json_t *sizes_json(const lw_dims *dims)
 {
@@ -27,13 +30,34 @@ static lw_status describe(const lw_model *model, lw_part part, const char *id, l
     return match->id && (match->prefix || match->problem) && status != LW_MEMORY ? LW_OK : LW_MEMORY;
 }
 
+/* By the plugin that the file names, and no other. */
+static lw_status detect_named(lw_model *model, lwi_registry *registry, lw_store *weights, lw_part part,
+                              const char *id, lwh_match *matches, int *count)
+{
+    const bool absent = !lwh_network_named(registry, id);
+    const lw_status status =
+        absent ? lw_error_status() : lwh_network_part(model, registry, part, weights, id, NULL, NULL);
+    if (!absent && status == LW_UNSUPPORTED) /* the part is in another file */
+        return LW_OK;
+    lwh_match *match = &matches[(*count)++];
+    LW_TRY(describe(model, part, id, status, match));
+    match->absent = absent;
+    return LW_OK;
+}
+
+/* By each plugin that recognises them. */
 static lw_status detect(lw_model *model, lwi_registry *registry, lw_store *weights, lw_part part,
                         lwh_match *matches, int *count)
 {
+    char named[LWI_ID_BYTES];
     const lwi_entry *entry;
     lw_status status;
     size_t at = 0;
-    while (*count < LWH_MOST_MATCHES &&
+    if (lwi_store_uses(weights, part, named))
+        return detect_named(model, registry, weights, part, named, matches, count);
+    if (part == LW_PART_NETWORK) /* what its outputs mean is not found from tensors */
+        return LW_OK;
+    while (*count < LWH_MOST_MATCHES - PARTS &&
            (entry = lwh_network_next(model, registry, part, weights, NULL, &at, &status)))
         LW_TRY(describe(model, part, entry->id, status, &matches[(*count)++]));
     return LW_OK;
@@ -46,22 +70,23 @@ static lw_status detect_as(lw_model *model, lwi_registry *registry, lw_store *we
     const lw_plugin *plugin = lwi_registry_load(registry, id);
     if (!plugin)
         return lw_error_status();
-    const lw_part part =
-        plugin->prefix.kind == LW_KIND_DISCRIMINATOR ? LW_PART_DISCRIMINATOR : LW_PART_GENERATOR;
+    lw_part part = LW_PART_GENERATOR;
+    for (int i = 0; i < PARTS; i++)
+        if ((uint32_t)lwi_part_kind((lw_part)i) == plugin->prefix.kind)
+            part = (lw_part)i;
     const lw_status status = lwh_network_part(model, registry, part, weights, id, NULL, NULL);
     return status == LW_UNSUPPORTED ? status : describe(model, part, id, status, &matches[(*count)++]);
 }
 
 int lwh_detect(lwi_registry *registry, lw_store *weights, const char *id, lwh_match *matches)
 {
-    static const lw_part parts[] = {LW_PART_DISCRIMINATOR, LW_PART_GENERATOR};
     int count = 0;
     lw_status status = LW_OK;
-    for (int i = 0; i < (id ? 1 : 2) && status == LW_OK; i++) {
+    for (int part = 0; part < (id ? 1 : PARTS) && status == LW_OK; part++) {
         lw_model *model = lwi_model_create("file"); /* one for each part: they need not go together */
         status = !model ? LW_MEMORY
                  : id   ? detect_as(model, registry, weights, id, matches, &count)
-                        : detect(model, registry, weights, parts[i], matches, &count);
+                        : detect(model, registry, weights, (lw_part)part, matches, &count);
         lwi_model_destroy(model);
     }
     if (status == LW_OK)

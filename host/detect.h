@@ -1,4 +1,4 @@
-/* detect.h — which generator and discriminator plugins take a file's weights. */
+/* detect.h — which generator, discriminator and network plugins take a file's weights. */
 #ifndef LWH_DETECT_H
 #define LWH_DETECT_H
 
@@ -14,10 +14,12 @@ typedef struct lwh_match {
     char *prefix;         /* of its tensors in the file … */
     json_t *args, *sizes; /* … NULL where they do not fit … */
     char *problem;        /* … and why: missing, extra and misshaped ones together */
+    bool absent;          /* the file names this plugin, which cannot be used here: `problem` tells why */
 } lwh_match;
 
-/* Tries every generator and discriminator plugin, or only `id`, with the prefixes it knows. How many matched,
- * into `matches` (released with lwh_matches_free); -1 with an error. */
+/* Tries only `id`, or else for each part what the file names, or where it names none every generator and
+ * discriminator plugin, with the prefixes it knows. How many matched, into `matches` (released with
+ * lwh_matches_free); -1 with an error. */
 int lwh_detect(lwi_registry *registry, lw_store *weights, const char *id, lwh_match *matches);
 void lwh_matches_free(lwh_match *matches, int count);
 

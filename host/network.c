@@ -37,12 +37,9 @@ static lw_status set_part(lw_model *model, lw_part part, const lw_plugin *plugin
 const lwi_entry *lwh_network_next(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                                   const char *prefix, size_t *at, lw_status *status)
 {
-    char shipped[LWI_ID_BYTES];
-    const bool named = lwi_store_uses(weights, part, shipped);
     while (*at < lwi_registry_count(registry)) {
         const lwi_entry *entry = lwi_registry_at(registry, (*at)++);
-        if (entry->refused || entry->kind != lwi_part_kind(part) ||
-            (named && strcmp(entry->id, shipped) != 0))
+        if (entry->refused || entry->kind != lwi_part_kind(part))
             continue;
         const lw_plugin *plugin = lwi_registry_load(registry, entry->id);
         *status = plugin ? set_part(model, part, plugin, weights, prefix, NULL) : LW_UNSUPPORTED;
@@ -72,14 +69,22 @@ static const lw_plugin *detect(lw_model *model, lwi_registry *registry, lw_part 
     return first ? lwi_registry_load(registry, (entry ? entry : first)->id) : NULL;
 }
 
+const lw_plugin *lwh_network_named(lwi_registry *registry, const char *id)
+{
+    const lw_plugin *plugin = lwi_registry_load(registry, id);
+    if (!plugin)
+        lw_wrap("the file says that its plugin is %s", id);
+    return plugin;
+}
+
 lw_status lwh_network_part(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                            const char *id, const char *prefix, const char *const *with)
 {
-    char shipped[LWI_ID_BYTES];
+    char named[LWI_ID_BYTES];
     const lw_plugin *plugin = NULL;
-    if (!id && lwi_store_uses(weights, part, shipped))
-        id = shipped;
-    if (id) {
+    if (!id && lwi_store_uses(weights, part, named)) {
+        plugin = lwh_network_named(registry, named);
+    } else if (id) {
         char *full = strchr(id, '/') ? lw_strdup(id) : lw_format("%s/%s", lwi_part_name(part), id);
         plugin = full ? lwi_registry_load(registry, full) : NULL;
         lw_free(full);

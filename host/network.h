@@ -13,9 +13,11 @@
 lw_status lwh_network_part(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                            const char *id, const char *prefix, const char *const *with);
 
+/* The plugin that a shipped file names; NULL with an error, which says so, where it cannot be used here. */
+const lw_plugin *lwh_network_named(lwi_registry *registry, const char *id);
+
 /* Gives the model the part by the next of the plugins from *at on that recognises the weights: its entry, and
- * in *status whether the tensors are what it builds. Where the weights name their plugin, only that is asked.
- * NULL: there is none. */
+ * in *status whether the tensors are what it builds. NULL: there is none. */
 const lwi_entry *lwh_network_next(lw_model *model, lwi_registry *registry, lw_part part, lw_store *weights,
                                   const char *prefix, size_t *at, lw_status *status);
 

@@ -106,6 +106,38 @@ static void a_shipped_file_is_of_the_plugin_that_it_names(void **state)
     assert_null(strstr(strstr(text, "detected architecture") + 1, "detected architecture"));
 }
 
+static void a_shipped_network_is_detected_by_the_plugin_that_it_names(void **state)
+{
+    (void)state;
+    expect("inspect " LW_SOURCE_DIR "/pipelines/models/faces64-attributes.safetensors", 0,
+           "detected architecture: network/resnet under 'N.'\n");
+}
+
+/* It is not taken for another's, and import can still change how it is stored. */
+static void a_file_of_a_plugin_that_is_not_here_says_which(void **state)
+{
+    (void)state;
+    static const char told[] = "the file says that its plugin is generator/from-elsewhere";
+    static const char why[] = "there is no plugin 'generator/from-elsewhere' among the ";
+    lw_store *store = lw_store_create();
+    assert_int_equal(lw_store_set(store, "G.weight", LW_SHAPE(1), (float[]){1}), LW_OK);
+    assert_int_equal(lw_store_set_metadata(store, "latentwalk.generator",
+                                           "{\"uses\": \"generator/from-elsewhere\", \"with\": {}}"),
+                     LW_OK);
+    char path[256];
+    snprintf(path, sizeof path, "%s/elsewhere.safetensors", folder);
+    assert_int_equal(lw_store_save(store, path, LW_STORE_F32), LW_OK);
+    lw_store_destroy(store);
+    const char *const commands[] = {
+        "inspect elsewhere.safetensors", "import elsewhere.safetensors -o f16.safetensors",
+        "inspect f16.safetensors", "generate --network elsewhere.safetensors --seeds 0"};
+    for (int i = 0; i < 4; i++) {
+        expect(commands[i], i == 3, told);
+        assert_non_null(strstr(text, why));
+        assert_non_null(strstr(text, "(searched: '" LW_BUILD_DIR "/lib/latentwalk'"));
+    }
+}
+
 static void an_imported_file_holds_the_same_numbers(void **state)
 {
     (void)state;
@@ -198,6 +230,8 @@ int main(void)
         cmocka_unit_test(import_says_where_to_write),
         cmocka_unit_test(inspect_tells_networks_tensors_arguments_and_architecture),
         cmocka_unit_test(a_shipped_file_is_of_the_plugin_that_it_names),
+        cmocka_unit_test(a_shipped_network_is_detected_by_the_plugin_that_it_names),
+        cmocka_unit_test(a_file_of_a_plugin_that_is_not_here_says_which),
         cmocka_unit_test(an_imported_file_holds_the_same_numbers),
         cmocka_unit_test(one_network_is_taken_out_with_bare_names),
         cmocka_unit_test(another_architecture_is_refused_with_the_reason),
