@@ -202,6 +202,21 @@ static void asking_for_the_wrong_type_is_an_error(void **state)
     lwi_args_destroy(args);
 }
 
+static void points_are_named_by_a_list_or_by_their_index(void **state)
+{
+    (void)state;
+    lw_args *args = make_args();
+    assert_int_equal(lwi_args_set_text(args, "hidden", "[]", true), LW_OK);
+    assert_int_equal(lw_check_point_names(args, "hidden", 3), LW_OK);
+    assert_int_equal(lw_point_name(args, "hidden", 2), 2);
+    assert_int_equal(lwi_args_set_text(args, "hidden", "[10, 20, 50]", true), LW_OK);
+    assert_int_equal(lw_check_point_names(args, "hidden", 3), LW_OK);
+    assert_int_equal(lw_point_name(args, "hidden", 2), 50);
+    assert_int_equal(lw_check_point_names(args, "hidden", 4), LW_INVALID);
+    assert_says("hidden: 3 names for 4 points; give one for each");
+    lwi_args_destroy(args);
+}
+
 static void detected_sizes_must_agree_with_given_ones(void **state)
 {
     (void)state;
@@ -526,6 +541,7 @@ int main(void)
         cmocka_unit_test(broken_lists_are_refused),
         cmocka_unit_test(all_missing_parameters_are_named),
         cmocka_unit_test(asking_for_the_wrong_type_is_an_error),
+        cmocka_unit_test(points_are_named_by_a_list_or_by_their_index),
         cmocka_unit_test(detected_sizes_must_agree_with_given_ones),
         cmocka_unit_test(detected_values_are_compared_as_values),
         cmocka_unit_test(detected_values_are_checked_like_given_ones),

@@ -37,9 +37,7 @@ static lw_tensor *point_of(const lw_tensor *walks, int64_t t)
 /* A curve's point, and a row of the table for the first and the last. */
 static lw_status tell(lw_step *step, int64_t t, int64_t points, const lw_tensor *scores)
 {
-    const lw_args *args = lw_step_args(step);
-    const int64_t count = scores->shape.dim[0],
-                  at = lw_list_count(args, "at") ? lw_list_int(args, "at", (int)t) : t;
+    const int64_t count = scores->shape.dim[0], at = lw_point_name(lw_step_args(step), "at", t);
     lw_spread spread = {0};
     for (int64_t n = 0; n < count; n++)
         lw_spread_add(&spread, (double)scores->data[n]);
@@ -69,10 +67,7 @@ static lw_status score_point(lw_step *step, int64_t t)
 static lw_status run(lw_step *step)
 {
     const int64_t points = lw_step_input(step, "walk", 0)->shape.dim[1];
-    const int names = lw_list_count(lw_step_args(step), "at");
-    if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
-                       (long long)points);
+    LW_TRY(lw_check_point_names(lw_step_args(step), "at", points));
     for (int64_t t = 0; t < points; t++)
         LW_TRY(score_point(step, t));
     return LW_OK;

@@ -202,7 +202,7 @@ static lw_status tell_points(work *w)
 {
     char row[64];
     for (int64_t t = 0; t < w->points; t++) {
-        const int64_t at = lw_list_count(w->args, "at") ? lw_list_int(w->args, "at", (int)t) : t;
+        const int64_t at = lw_point_name(w->args, "at", t);
         lw_frechet distance = {0};
         if (w->walks)
             snprintf(row, sizeof row, "point %lld and %s", (long long)at, known_name(w));
@@ -254,11 +254,7 @@ static lw_status check(const work *w)
                        known_name(w), (long long)least, least == 4 ? ", two for each half of the floor" : "");
     if (each < 2)
         return lw_fail(LW_INVALID, "%lld picture is too few: at least 2 are needed", (long long)each);
-    const int names = lw_list_count(w->args, "at");
-    if (names && names != w->points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
-                       (long long)w->points);
-    return LW_OK;
+    return lw_check_point_names(w->args, "at", w->points);
 }
 
 /* Images, latents or walks of the model, or fresh latents of it: exactly one of them, and what they are

@@ -60,7 +60,7 @@ static lw_status tell(lw_step *step, const lw_tensor *walks, const lw_tensor *ai
     sums s = {0};
     for (int64_t t = 0; t + 1 < walks->shape.dim[1]; t++) {
         s = measure_steps(walks, aims, t);
-        const int64_t at = lw_list_count(args, "at") ? lw_list_int(args, "at", (int)t + 1) : t + 1;
+        const int64_t at = lw_point_name(args, "at", t + 1);
         LW_TRY(lw_step_log_spread(step, "cosine to the aim", at, &s.cosine));
         LW_TRY(lw_step_log_spread(step, "step length", at, &s.length));
         LW_TRY(lw_step_log_spread(step, "distance along the aim", at, &s.along));
@@ -81,13 +81,10 @@ static lw_status run(lw_step *step)
 {
     const lw_tensor *walks = lw_step_input(step, "walk", 0), *aims = lw_step_input(step, "aims", 0);
     const int64_t points = walks->shape.dim[1];
-    const int names = lw_list_count(lw_step_args(step), "at");
     if (points < 2)
         return lw_fail(LW_SHAPE, "a walk of %lld points has no steps to measure: at least 2 are needed",
                        (long long)points);
-    if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for %lld points; give one for each", names,
-                       (long long)points);
+    LW_TRY(lw_check_point_names(lw_step_args(step), "at", points));
     return lw_step_is_dry(step) ? LW_OK : tell(step, walks, aims);
 }
 

@@ -114,13 +114,13 @@ static lw_status put_walk(page *p, lw_step *step, const batch *b, int64_t number
 /* What the points are called, where they have names. */
 static lw_status put_names(page *p, lw_step *step, int index, int64_t points)
 {
-    const int names = lw_list_count(lw_step_args(step), "at");
-    if (names && names != points)
-        return lw_fail(LW_INVALID, "at: %d names for the %lld points of '%s'; give one for each", names,
-                       (long long)points, lw_step_input_name(step, "walks", index));
+    const lw_args *args = lw_step_args(step);
+    const int names = lw_list_count(args, "at");
+    if (lw_check_point_names(args, "at", points) != LW_OK)
+        return lw_wrap("'%s'", lw_step_input_name(step, "walks", index));
     for (int i = 0; i < names; i++)
-        put_format(p, "%s%lld%s", i ? " " : " data-at=\"",
-                   (long long)lw_list_int(lw_step_args(step), "at", i), i == names - 1 ? "\"" : "");
+        put_format(p, "%s%lld%s", i ? " " : " data-at=\"", (long long)lw_list_int(args, "at", i),
+                   i == names - 1 ? "\"" : "");
     return LW_OK;
 }
 

@@ -118,6 +118,10 @@ LW_API int lw_list_count(const lw_args *args, const char *key); /* 0 if absent; 
 LW_API int64_t lw_list_int(const lw_args *args, const char *key, int index);
 LW_API double lw_list_float(const lw_args *args, const char *key, int index);
 LW_API const char *lw_list_text(const lw_args *args, const char *key, int index); /* of LOSSES: the losses' ids */
+/* Numbers that name points, listed under an INTS parameter: that of point `index`, which is `index` itself where the list is
+ * absent; and LW_INVALID where there is a list, but not of one number for each of `points`. */
+LW_API int64_t lw_point_name(const lw_args *args, const char *key, int64_t index);
+LW_API lw_status lw_check_point_names(const lw_args *args, const char *key, int64_t points);
 LW_API bool lw_is_set(const lw_args *args, const char *key);   /* has a value */
 LW_API bool lw_is_given(const lw_args *args, const char *key); /* by the user, not by default */
 /* For `detect`: fills in what the weights tell, in range. What the user gave otherwise is LW_INVALID, naming both. */

@@ -170,6 +170,20 @@ int64_t lw_list_int(const lw_args *args, const char *key, int index)
     return item ? item->integer : 0;
 }
 
+int64_t lw_point_name(const lw_args *args, const char *key, int64_t index)
+{
+    return lw_list_count(args, key) ? lw_list_int(args, key, (int)index) : index;
+}
+
+lw_status lw_check_point_names(const lw_args *args, const char *key, int64_t points)
+{
+    const int names = lw_list_count(args, key);
+    if (names == 0 || names == points)
+        return LW_OK;
+    return lw_fail(LW_INVALID, "%s: %d names for %lld points; give one for each", key, names,
+                   (long long)points);
+}
+
 double lw_list_float(const lw_args *args, const char *key, int index)
 {
     const lwi_item *item = item_of(args, key, BIT(LW_PARAM_FLOATS), "numbers", index, false);

@@ -214,7 +214,7 @@ static void points_are_called_as_they_are_named(void **state)
     lw_free(page);
     harness_set(&h, "at", "[0, 10]");
     assert_int_equal(harness_run(&h), LW_INVALID);
-    assert_non_null(strstr(lw_error_text(), "2 names for the 3 points of 'walk.images'"));
+    assert_non_null(strstr(lw_error_text(), "'walk.images': at: 2 names for 3 points"));
     harness_close(&h);
     lw_tensor_destroy(walks);
 }
