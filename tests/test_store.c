@@ -72,6 +72,15 @@ static void assert_error_contains(const char *text)
 
 /* --- the set of tensors ---------------------------------------------------------------------- */
 
+static void batches_are_all_full_and_the_last_ends_where_the_rows_do(void **state)
+{
+    (void)state;
+    for (int64_t batch = 0; batch < 3; batch++)
+        assert_int_equal(lw_batch_first(batch, 4, 10), ((const int64_t[]){0, 4, 6})[batch]);
+    assert_int_equal(lw_batch_first(1, 5, 10), 5);
+    assert_int_equal(lw_batch_first(0, 10, 10), 0);
+}
+
 static void tensors_keep_their_order_and_values(void **state)
 {
     (void)state;
@@ -590,6 +599,7 @@ static void the_official_fixtures_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_are_all_full_and_the_last_ends_where_the_rows_do),
         cmocka_unit_test(tensors_keep_their_order_and_values),
         cmocka_unit_test(an_absent_tensor_is_not_found),
         cmocka_unit_test(a_replaced_tensor_keeps_its_shape),

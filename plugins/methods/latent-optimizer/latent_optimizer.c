@@ -104,11 +104,10 @@ static lw_status keep(work *w, int64_t batch, int64_t steps)
                    : lw_error_status();
 }
 
-/* The first latent of a batch; the last batch ends where the latents do and may overlap the one before. */
+/* The first latent of a batch. */
 static int64_t first_of(const work *w, int64_t batch)
 {
-    int64_t first = batch * w->s.batch;
-    return first + w->s.batch > w->count ? w->count - w->s.batch : first;
+    return lw_batch_first(batch, w->s.batch, w->count);
 }
 
 static void add_to_curve(work *w, int64_t i, int curve, double value)

@@ -153,7 +153,7 @@ static lw_status go_through(descent *d, const descent_task *task)
     bool has_good = false;
     for (int64_t i; lw_next(d->step, batches * steps, &i);) {
         const int64_t batch = i / steps, iteration = i % steps;
-        d->first = batch * d->batch > d->count - d->batch ? d->count - d->batch : batch * d->batch;
+        d->first = lw_batch_first(batch, d->batch, d->count);
         if (batch != entered)
             LW_TRY(task->write(d));
         if (iteration == 0) {

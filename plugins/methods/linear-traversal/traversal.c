@@ -49,9 +49,8 @@ static lw_status map_all(traversal *t, const float *z, float *out)
         return LW_OK;
     }
     const int64_t batch = t->map_batch;
-    for (int64_t first = 0; first < t->count; first += batch) {
-        if (first + batch > t->count)
-            first = t->count - batch; /* the last batch overlaps the one before */
+    for (int64_t i = 0; i * batch < t->count; i++) {
+        const int64_t first = lw_batch_first(i, batch, t->count);
         LW_TRY(lw_program_write(t->map, "z", z + first * t->z_size, (size_t)(batch * t->z_size)));
         LW_TRY(lw_program_run(t->map));
         LW_TRY(lw_program_read(t->map, "w", out + first * t->size, (size_t)(batch * t->size)));

@@ -33,12 +33,11 @@ static lw_program *compile(lw_step *step, lw_model *model, int64_t batch, int64_
     return lw_step_compile(step, g, "map");
 }
 
-/* Batches lie side by side, but the last one, which ends where the latents do. */
 static lw_status map_all(lw_program *program, const lw_tensor *z, int64_t batch, lw_tensor *out)
 {
     const int64_t count = z->shape.dim[0], from = z->shape.dim[1], to = lw_shape_count(out->shape) / count;
-    for (int64_t done = 0; done < count; done += batch) {
-        const int64_t first = done + batch > count ? count - batch : done;
+    for (int64_t i = 0; i * batch < count; i++) {
+        const int64_t first = lw_batch_first(i, batch, count);
         LW_TRY(lw_program_write(program, "z", z->data + first * from, (size_t)(batch * from)));
         LW_TRY(lw_program_run(program));
         LW_TRY(lw_program_read(program, "latents", out->data + first * to, (size_t)(batch * to)));

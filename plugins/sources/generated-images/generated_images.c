@@ -63,7 +63,7 @@ static lw_status make_all(lw_step *step, lw_dataset *dataset, const lw_tensor *z
     lw_tensor *latents = lw_tensor_create(LW_SHAPE(batch, width));
     lw_status status = latents ? LW_OK : LW_MEMORY;
     for (int64_t i; status == LW_OK && lw_next_again(step, (count + batch - 1) / batch, &i);) {
-        const int64_t first = (i + 1) * batch > count ? count - batch : i * batch;
+        const int64_t first = lw_batch_first(i, batch, count);
         memcpy(latents->data, z->data + first * width, (size_t)(batch * width) * sizeof *z->data);
         status = make(step, dataset, latents, first);
     }

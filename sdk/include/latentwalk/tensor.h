@@ -44,6 +44,10 @@ LW_API lw_tensor *lw_tensor_create(lw_shape shape);
 LW_API lw_tensor *lw_tensor_copy(const lw_tensor *tensor);
 LW_API void lw_tensor_destroy(lw_tensor *tensor);
 
+/* The first row of batch `index` where `count` rows go through in batches of `batch`, which is at most `count`: they lie side
+ * by side, but the last one ends where the rows do, overlapping the one before, so that all are full of distinct rows. */
+LW_API int64_t lw_batch_first(int64_t index, int64_t batch, int64_t count);
+
 /* NumPy .npy, format 1.0–3.0, little endian, C or Fortran order, f2/f4/f8/ints/bool. Written as
  * '<f4' C order. Writing goes to a temporary name in the same folder, then renames. LW_NOT_FOUND or LW_IO for the file,
  * LW_FORMAT for a broken one, LW_UNSUPPORTED for other elements. */

@@ -92,11 +92,10 @@ typedef struct run {
     lw_tensor *all_images, *all_scores; /* NULL where not wanted */
 } run;
 
-/* The last batch ends where the latents do: a critic that compares a batch's images is shown no copies. */
-static lw_status run_batch(lw_program *program, run *r, const lw_tensor *latents, int64_t first)
+/* A critic that compares a batch's images is shown no copies. */
+static lw_status run_batch(lw_program *program, run *r, const lw_tensor *latents, int64_t index)
 {
-    if (first > r->total - r->batch)
-        first = r->total - r->batch;
+    const int64_t first = lw_batch_first(index, r->batch, r->total);
     LW_TRY(lw_program_write(program, "latents", latents->data + first * r->row, (size_t)(r->batch * r->row)));
     LW_TRY(lw_program_run(program));
     if (r->all_images)
@@ -118,8 +117,8 @@ static lw_status run_all(lw_model *model, lw_device *device, const char *space, 
     lw_program *program = program_for(model, &wanted);
     if (!program)
         return lw_error_status();
-    for (int64_t first = 0; first < r->total; first += r->batch)
-        LW_TRY(run_batch(program, r, latents, first));
+    for (int64_t i = 0; i * r->batch < r->total; i++)
+        LW_TRY(run_batch(program, r, latents, i));
     return LW_OK;
 }
 

@@ -43,11 +43,9 @@ static lw_status open(seer *s, lw_step *step, lw_model *network, const char *tap
     return s->features ? LW_OK : lw_error_status();
 }
 
-/* Batches lie side by side, but the last one, which ends where the rows do. */
 static lw_status see(const seer *s, int64_t i)
 {
-    const int64_t first = (i + 1) * s->batch > s->count ? s->count - s->batch : i * s->batch;
-    const int64_t size = s->features->shape.dim[1];
+    const int64_t first = lw_batch_first(i, s->batch, s->count), size = s->features->shape.dim[1];
     LW_TRY(lw_program_write(s->program, "rows", s->rows->data + first * s->row, (size_t)(s->batch * s->row)));
     LW_TRY(lw_program_run(s->program));
     return lw_program_read(s->program, "features", s->features->data + first * size,

@@ -34,6 +34,12 @@ lw_tensor *lw_tensor_create(lw_shape shape)
     return tensor;
 }
 
+int64_t lw_batch_first(int64_t index, int64_t batch, int64_t count)
+{
+    const int64_t first = index * batch, last = count - batch;
+    return first < last ? first : last;
+}
+
 lw_tensor *lw_tensor_copy(const lw_tensor *tensor)
 {
     lw_tensor *copy = lwi_tensor_create_unset(tensor->shape);
