@@ -334,6 +334,27 @@ static void a_tap_keeps_the_value_of_the_last_build(void **state)
     assert_int_equal(lw_tap_count(f->g), 1);
 }
 
+static void a_tap_with_a_name_too_long_is_refused_and_not_cut(void **state)
+{
+    fixture *f = *state;
+    enum { LONGEST = 511 - (int)sizeof "faces.generator" }; /* a slash stands in place of the zero */
+    lw_value x = lw_input(f->g, "x", LW_SHAPE(2));
+    lw_scope_push(f->g, &f->scope);
+    assert_false(lw_is_null(lw_tap(f->g, x, "%0*d", LONGEST, 7)));
+    assert_int_equal(strlen(lw_tap_name(f->g, 0)), 511);
+    assert_true(lw_is_null(lw_tap(f->g, x, "%0*d", LONGEST + 1, 7)));
+    assert_int_equal(lw_tap_count(f->g), 1);
+    assert_int_equal(lw_graph_status(f->g), LW_INVALID);
+    assert_non_null(strstr(lw_error_text(), "a name must have 1 to 511 characters: 'faces.generator/0000"));
+}
+
+static void a_tap_must_have_a_name(void **state)
+{
+    fixture *f = *state;
+    assert_true(lw_is_null(lw_tap(f->g, lw_input(f->g, "x", LW_SHAPE(2)), "%s", "")));
+    assert_int_equal(lw_graph_status(f->g), LW_INVALID);
+}
+
 /* --- assignments and layers ----------------------------------------------------------------- */
 
 static void assignments_read_the_old_values(void **state)
@@ -439,6 +460,8 @@ int main(void)
         TEST(parameters_are_the_weights_outside_frozen_scopes_in_order),
         TEST(a_tap_names_a_value_and_a_method_may_replace_it),
         TEST(a_tap_keeps_the_value_of_the_last_build),
+        TEST(a_tap_with_a_name_too_long_is_refused_and_not_cut),
+        TEST(a_tap_must_have_a_name),
         TEST(assignments_read_the_old_values),
         TEST(a_parameter_is_assigned_once),
         TEST(batch_norm_uses_and_updates_statistics_as_torch_does),

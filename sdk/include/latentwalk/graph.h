@@ -105,8 +105,8 @@ LW_API lw_value lw_fade(lw_graph *g);
 
 /* Names an intermediate value as a place where methods may look or cut, and returns the value to go
  * on with (another one, where a method edits here). lw_tap_value: the value under "MODEL/TAP" ("faces.generator/block0")
- * of the last build of that model, null if there is none; lw_tap_count/lw_tap_name list them all. A name has at most 511
- * bytes. Methods use lw_part_tap and lw_require_tap (model.h). */
+ * of the last build of that model, null if there is none; lw_tap_count/lw_tap_name list them all. MODEL/TAP
+ * has at most 511 bytes. Methods use lw_part_tap and lw_require_tap (model.h). */
 LW_API lw_value lw_tap(lw_graph *g, lw_value value, const char *name, ...) LW_PRINTF(3, 4);
 LW_API lw_value lw_tap_value(lw_graph *g, const char *name);
 LW_API int lw_tap_count(lw_graph *g);

@@ -77,19 +77,22 @@ lw_init lw_init_uniform(double low, double high)
     return (lw_init){2, (float)low, (float)high};
 }
 
-/* --- weights -------------------------------------------------------------------------------- */
-
-/* The scope's prefix, then the formatted name. */
-static bool full_name(lw_graph *g, char name[NAME_SIZE], const char *format, va_list args)
+/* The formatted name, behind a prefix of `start` bytes. */
+static bool put_name(lw_graph *g, char name[NAME_SIZE], int start, const char *format, va_list args)
 {
-    const char *prefix = current(g) && current(g)->prefix ? current(g)->prefix : "";
-    int start = snprintf(name, NAME_SIZE, "%s", prefix);
     int length =
         start < NAME_SIZE ? vsnprintf(name + start, (size_t)(NAME_SIZE - start), format, args) : NAME_SIZE;
     if (start + length < NAME_SIZE && length > 0)
         return true;
     lw_graph_fail(g, LW_INVALID, "a name must have 1 to %d characters: '%.60s…'", NAME_SIZE - 1, name);
     return false;
+}
+
+/* The scope's prefix, then the formatted name. */
+static bool full_name(lw_graph *g, char name[NAME_SIZE], const char *format, va_list args)
+{
+    const char *prefix = current(g) && current(g)->prefix ? current(g)->prefix : "";
+    return put_name(g, name, snprintf(name, NAME_SIZE, "%s", prefix), format, args);
 }
 
 static lw_value parameter_node(lw_graph *g, lw_store *store, const char *name, lw_shape shape)
@@ -254,17 +257,19 @@ lw_value lw_tap(lw_graph *g, lw_value value, const char *format, ...)
         return (lw_value){0};
     struct lwi_build *build = g->build;
     const lw_scope scope = current(g) ? *current(g) : (lw_scope){0};
-    char name[NAME_SIZE], full[2 * NAME_SIZE];
+    char full[NAME_SIZE];
+    const int start = scope.model ? snprintf(full, sizeof full, "%s/", scope.model) : 0;
     va_list args;
     va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
+    const bool named = put_name(g, full, start, format, args);
     va_end(args);
+    if (!named)
+        return (lw_value){0};
     if (scope.on_tap) {
-        value = scope.on_tap(g, name, value, scope.user);
+        value = scope.on_tap(g, full + start, value, scope.user);
         if (!lwi_usable(g, "tap", &value, 1))
             return (lw_value){0};
     }
-    snprintf(full, sizeof full, "%s%s%s", scope.model ? scope.model : "", scope.model ? "/" : "", name);
     lwi_named *tap = find_tap(g, full);
     if (tap) {
         tap->value = value;
