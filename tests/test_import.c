@@ -57,6 +57,24 @@ static void write_file(const char *name, const char *data, size_t size)
     fclose(file);
 }
 
+/* Takes the store. */
+static void save(lw_store *store, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(lw_store_save(store, path, LW_STORE_F32), LW_OK);
+    lw_store_destroy(store);
+}
+
+static lw_store *load(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    lw_store *store = lw_store_load(path);
+    assert_non_null(store);
+    return store;
+}
+
 static void a_malicious_file_is_status_1_and_told(void **state)
 {
     (void)state;
@@ -124,10 +142,7 @@ static void a_file_of_a_plugin_that_is_not_here_says_which(void **state)
     assert_int_equal(lw_store_set_metadata(store, "latentwalk.generator",
                                            "{\"uses\": \"generator/from-elsewhere\", \"with\": {}}"),
                      LW_OK);
-    char path[256];
-    snprintf(path, sizeof path, "%s/elsewhere.safetensors", folder);
-    assert_int_equal(lw_store_save(store, path, LW_STORE_F32), LW_OK);
-    lw_store_destroy(store);
+    save(store, "elsewhere.safetensors");
     const char *const commands[] = {
         "inspect elsewhere.safetensors", "import elsewhere.safetensors -o f16.safetensors",
         "inspect f16.safetensors", "generate --network elsewhere.safetensors --seeds 0"};
@@ -144,10 +159,7 @@ static void an_imported_file_holds_the_same_numbers(void **state)
     need_fixtures();
     expect("import " FIXTURES "dcgan_zoo/model.pth -o zoo.safetensors --arch dcgan", 0,
            "generator/dcgan fits");
-    char path[256];
-    snprintf(path, sizeof path, "%s/zoo.safetensors", folder);
-    lw_store *got = lw_store_load(path), *want = lw_store_load(FIXTURES "dcgan_zoo/weights.safetensors");
-    assert_non_null(got);
+    lw_store *got = load("zoo.safetensors"), *want = lw_store_load(FIXTURES "dcgan_zoo/weights.safetensors");
     assert_non_null(want);
     assert_int_equal(lw_store_count(got), lw_store_count(want));
     for (size_t i = 0; i < lw_store_count(want); i++) {
@@ -169,6 +181,43 @@ static void one_network_is_taken_out_with_bare_names(void **state)
     expect("import " FIXTURES "dcgan_zoo/model.pth -o one.safetensors --network netG", 0, "one.safetensors");
     expect("inspect one.safetensors", 0, "  formatLayer.weight");
     expect("import " FIXTURES "dcgan_zoo/model.pth -o two.safetensors --network G_ema", 1, "it has 'netG'");
+}
+
+static void expect_metadata(const lw_store *store, const char *key, const char *wanted)
+{
+    const char *value = lw_store_metadata(store, key);
+    if (wanted ? !value || strcmp(value, wanted) != 0 : value != NULL)
+        fail_msg("metadata '%s' is '%s', expected '%s'", key, value ? value : "(none)",
+                 wanted ? wanted : "(none)");
+}
+
+static void one_network_comes_without_what_is_said_of_the_others(void **state)
+{
+    (void)state;
+    static const char critic[] = "{\"uses\": \"discriminator/from-elsewhere\", \"with\": {}}";
+    const char *const metadata[][2] = {
+        {"latentwalk.generator", "{\"uses\": \"generator/from-elsewhere\", \"with\": {}}"},
+        {"latentwalk.discriminator", critic},
+        {"config", "of G"},
+        {"config.G", "of G"},
+        {"config.D", "of D"},
+        {"licence", "of the file"},
+    };
+    lw_store *store = lw_store_create();
+    assert_int_equal(lw_store_set(store, "G.weight", LW_SHAPE(1), (float[]){1}), LW_OK);
+    assert_int_equal(lw_store_set(store, "D.weight", LW_SHAPE(1), (float[]){2}), LW_OK);
+    for (size_t i = 0; i < sizeof metadata / sizeof metadata[0]; i++)
+        assert_int_equal(lw_store_set_metadata(store, metadata[i][0], metadata[i][1]), LW_OK);
+    save(store, "both.safetensors");
+    expect("import both.safetensors -o critic.safetensors --network D", 0, "critic.safetensors: 1 tensors");
+    store = load("critic.safetensors");
+    expect_metadata(store, "latentwalk.discriminator", critic);
+    expect_metadata(store, "latentwalk.generator", NULL);
+    expect_metadata(store, "config", "of D");
+    expect_metadata(store, "config.G", NULL);
+    expect_metadata(store, "config.D", NULL);
+    expect_metadata(store, "licence", "of the file");
+    lw_store_destroy(store);
 }
 
 static void another_architecture_is_refused_with_the_reason(void **state)
@@ -198,11 +247,8 @@ static void missing_extra_and_misshaped_tensors_are_told_together(void **state)
         assert_int_equal(lw_store_set(broken, name, shape, tensor->data), LW_OK);
     }
     assert_int_equal(lw_store_set(broken, "G.surplus", LW_SHAPE(1), (float[]){1}), LW_OK);
-    char path[256];
-    snprintf(path, sizeof path, "%s/broken.safetensors", folder);
-    assert_int_equal(lw_store_save(broken, path, LW_STORE_F32), LW_OK);
+    save(broken, "broken.safetensors");
     lw_store_destroy(store);
-    lw_store_destroy(broken);
     assert_int_equal(call("import broken.safetensors -o x.safetensors"), 1);
     assert_non_null(strstr(text, "net.1.1.bias"));
     assert_non_null(strstr(text, "net.0.1.bias"));
@@ -234,6 +280,7 @@ int main(void)
         cmocka_unit_test(a_file_of_a_plugin_that_is_not_here_says_which),
         cmocka_unit_test(an_imported_file_holds_the_same_numbers),
         cmocka_unit_test(one_network_is_taken_out_with_bare_names),
+        cmocka_unit_test(one_network_comes_without_what_is_said_of_the_others),
         cmocka_unit_test(another_architecture_is_refused_with_the_reason),
         cmocka_unit_test(missing_extra_and_misshaped_tensors_are_told_together),
     };

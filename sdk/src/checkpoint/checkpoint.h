@@ -53,7 +53,8 @@ lw_status lwi_checkpoint_read(lwi_checkpoint *file, const lwi_named_tensor *tens
 /* All networks in one store, whose tensors are read when they are first looked at (a file opened by path
  * stays open as long as the store wants it): each tensor under "NETWORK.", TensorFlow's in the layouts of the
  * PyTorch ports (see tensorflow.h). Metadata: "config" (the primary network's arguments, or the file's),
- * "config.NETWORK" for each. With `network`: that one alone, its names bare. The caller's. */
+ * "config.NETWORK" for each. With `network`: that one alone, its names bare, without metadata about
+ * another. The caller's. */
 lw_store *lwi_checkpoint_store(lwi_checkpoint *file, const char *network);
 
 /* Opens, takes the store, closes: what `weights: FILE` means, whatever FILE is. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model.h"
 #include "tensor/store_internal.h"
 
 enum { LONGEST_NAME = 1100 };
@@ -116,16 +117,30 @@ static lw_status fill_all(lwi_checkpoint *file, lw_store *store)
     return LW_OK;
 }
 
+/* What the file's metadata say of the network, or of all: "config.NETWORK" is the one network's "config". */
+static lw_status copy_metadata(const lwi_checkpoint *file, const char *network, lw_store *store)
+{
+    static const char of_network[] = "config.";
+    const size_t length = sizeof of_network - 1;
+    const char *key, *value, *own = NULL;
+    for (size_t i = 0; file->metadata && lwi_store_metadata_at(file->metadata, i, &key, &value); i++) {
+        const bool config = network && strncmp(key, of_network, length) == 0;
+        if (config && strcmp(key + length, network) == 0)
+            own = value;
+        if (!config && !(network && lwi_manifest_of_another(key, network)))
+            LW_TRY(lw_store_set_metadata(store, key, value));
+    }
+    return own ? lw_store_set_metadata(store, "config", own) : LW_OK;
+}
+
 lw_store *lwi_checkpoint_store(lwi_checkpoint *file, const char *network)
 {
     lw_store *store = lw_store_create();
     if (!store)
         return NULL;
-    const char *key, *value;
     lw_status status = network ? fill_one(file, network, store) : fill_all(file, store);
-    for (size_t i = 0;
-         file->metadata && status == LW_OK && lwi_store_metadata_at(file->metadata, i, &key, &value); i++)
-        status = lw_store_set_metadata(store, key, value);
+    if (status == LW_OK)
+        status = copy_metadata(file, network, store);
     if (status == LW_OK)
         return store;
     lw_store_destroy(store);

@@ -34,6 +34,8 @@ lw_kind lwi_part_kind(lw_part part);
 lw_store *lwi_model_pack(lw_model *model);
 /* "generator/dcgan" as a shipped file's metadata name it; false when they do not. `id`: LWI_ID_BYTES. */
 bool lwi_store_uses(const lw_store *store, lw_part part, char *id);
+/* Whether this key of a file's metadata is about another of its parts than the one under "NETWORK.". */
+bool lwi_manifest_of_another(const char *key, const char *network);
 
 /* Calls `tell` with each program of lw_model_images that has run since it was last told of, and how often. */
 void lwi_model_tell_programs(lw_model *model,

@@ -43,6 +43,17 @@ char *lwi_part_manifest(const lwi_part *part)
     return manifest;
 }
 
+bool lwi_manifest_of_another(const char *key, const char *network)
+{
+    const size_t length = strlen(network);
+    for (int i = 0; i < LWI_PART_COUNT; i++) {
+        const char *prefix = lwi_part_prefix((lw_part)i);
+        if (strcmp(key, metadata_key((lw_part)i)) == 0)
+            return strncmp(prefix, network, length) != 0 || strcmp(prefix + length, ".") != 0;
+    }
+    return false;
+}
+
 /* The parsed manifest, or NULL: with an error where there is one but it is broken. */
 static json_t *read_manifest(const lw_store *store, lw_part which, const char **uses, json_t **with)
 {
