@@ -15,13 +15,8 @@
 #include <png.h>
 #include <webp/decode.h>
 
+#include "errors.h"
 #include "latentwalk/image.h"
-
-static void assert_error_contains(const char *text)
-{
-    if (!strstr(lw_error_text(), text))
-        fail_msg("the error is '%s', without '%s'", lw_error_text(), text);
-}
 
 /* [3, H, W] of smooth colours; every value is that of some byte. */
 static lw_tensor *example(int64_t height, int64_t width)

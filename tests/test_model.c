@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "errors.h"
 #include "latentwalk/latentwalk.h"
 #include "model/model.h"
 #include "plugin/args.h"
@@ -47,12 +48,6 @@ static void must(lw_status status)
 {
     if (status != LW_OK)
         fail_msg("%s", lw_error_text());
-}
-
-static void assert_says(const char *part)
-{
-    if (!strstr(lw_error_text(), part))
-        fail_msg("expected '%s' in: %s", part, lw_error_text());
 }
 
 /* Arguments with one setting, or key NULL for none. */
@@ -140,7 +135,7 @@ static void a_discriminator_of_another_size_is_refused(void **state)
     assert_int_equal(lwi_model_set_part(model, LW_PART_DISCRIMINATOR, plugin("discriminator/tiny"),
                                         args_with("discriminator/tiny", "side", "4"), NULL, NULL, 7),
                      LW_SHAPE);
-    assert_says("generator/tiny makes images with height 2, but discriminator/tiny takes 4");
+    assert_error_contains("generator/tiny makes images with height 2, but discriminator/tiny takes 4");
     assert_false(lw_model_has(model, "discriminator"));
     lwi_model_destroy(model);
 }
@@ -152,7 +147,7 @@ static void a_plugin_of_another_kind_is_refused(void **state)
     assert_int_equal(lwi_model_set_part(model, LW_PART_DISCRIMINATOR, plugin("generator/tiny"),
                                         args_with("generator/tiny", NULL, NULL), NULL, NULL, 7),
                      LW_INVALID);
-    assert_says("generator/tiny is no discriminator");
+    assert_error_contains("generator/tiny is no discriminator");
     lwi_model_destroy(model);
 }
 
@@ -179,8 +174,9 @@ static void an_unusual_prefix_can_be_given(void **state)
     lw_model *model = lwi_model_create("faces");
     lw_store *weights = make_weights("module.deep.");
     assert_int_equal(load(model, weights, NULL), LW_UNSUPPORTED);
-    assert_says("these weights are not of generator/tiny");
-    assert_says("under the prefixes '', 'net.', 'G.'; the file has 3 tensors: 'module.deep.map.weight'");
+    assert_error_contains("these weights are not of generator/tiny");
+    assert_error_contains(
+        "under the prefixes '', 'net.', 'G.'; the file has 3 tensors: 'module.deep.map.weight'");
     must(load(model, weights, "module.deep."));
     lw_store_destroy(weights);
     lwi_model_destroy(model);
@@ -197,10 +193,10 @@ static void all_tensors_that_do_not_fit_are_named_together(void **state)
     must(lw_store_set(weights, "bn.num_batches_tracked", LW_SCALAR, numbers));
     must(lw_store_set(weights, "stray", LW_SHAPE(2), numbers));
     assert_int_equal(load(model, weights, NULL), LW_SHAPE);
-    assert_says("model 'faces', generator");
-    assert_says("'out.weight' is [9, 3], expected [4, 3]");
-    assert_says("missing 'out.bias' [4]");
-    assert_says("1 extra tensor: 'stray'");
+    assert_error_contains("model 'faces', generator");
+    assert_error_contains("'out.weight' is [9, 3], expected [4, 3]");
+    assert_error_contains("missing 'out.bias' [4]");
+    assert_error_contains("1 extra tensor: 'stray'");
     assert_null(strstr(lw_error_text(), "num_batches_tracked"));
     assert_null(lw_model_store(model, LW_PART_GENERATOR));
     lw_store_destroy(weights);
@@ -215,7 +211,7 @@ static void sizes_the_weights_contradict_are_refused(void **state)
     assert_int_equal(lwi_model_set_part(model, LW_PART_GENERATOR, plugin("generator/tiny"),
                                         args_with("generator/tiny", "z_dim", "6"), weights, NULL, 0),
                      LW_INVALID);
-    assert_says("parameter 'z_dim' is given as 6, but the weights have 5");
+    assert_error_contains("parameter 'z_dim' is given as 6, but the weights have 5");
     lw_store_destroy(weights);
     lwi_model_destroy(model);
 }
@@ -229,7 +225,7 @@ static void wrong_latents_are_refused_with_the_models_name(void **state)
     lw_graph *g = lw_graph_create();
     lw_generate(g, model, lw_input(g, "z", LW_SHAPE(8, 9)));
     assert_int_equal(lw_graph_status(g), LW_SHAPE);
-    assert_says("faces.generator (generator/tiny) takes z [N, 4], not [8, 9]");
+    assert_error_contains("faces.generator (generator/tiny) takes z [N, 4], not [8, 9]");
     lw_graph_destroy(g);
     lwi_model_destroy(model);
 }
@@ -241,7 +237,7 @@ static void a_part_the_model_lacks_is_an_error(void **state)
     lw_graph *g = lw_graph_create();
     lw_discriminate(g, model, lw_input(g, "image", LW_SHAPE(8, 1, 2, 2)));
     assert_int_equal(lw_graph_status(g), LW_UNSUPPORTED);
-    assert_says("model 'faces' has no discriminator");
+    assert_error_contains("model 'faces' has no discriminator");
     lw_graph_destroy(g);
     lwi_model_destroy(model);
 }
@@ -295,7 +291,7 @@ static void networks_take_features(void **state)
     assert_int_equal(lw_dim(g, y, 0), 6);
     lw_apply(g, model, lw_input(g, "wrong", LW_SHAPE(6, 4)));
     assert_int_equal(lw_graph_status(g), LW_SHAPE);
-    assert_says("takes features [N, 3], not [6, 4]");
+    assert_error_contains("takes features [N, 3], not [6, 4]");
     lw_graph_destroy(g);
     lwi_model_destroy(model);
 }
@@ -336,12 +332,12 @@ static void losses_that_lack_something_say_what(void **state)
     lw_loss_inputs nothing = {.model = model}, images = {.values = values, .count = 1, .model = model};
     assert_true(lw_is_null(lwi_loss_build(g, plugin("loss/tiny"), args, &images)));
     assert_int_equal(lw_graph_status(g), LW_UNSUPPORTED);
-    assert_says("loss/tiny needs a model with 'discriminator'; 'faces' has none");
+    assert_error_contains("loss/tiny needs a model with 'discriminator'; 'faces' has none");
     lw_graph_destroy(g);
     g = lw_graph_create();
     assert_true(lw_is_null(lwi_loss_build(g, plugin("loss/tiny"), args, &nothing)));
     assert_int_equal(lw_graph_status(g), LW_UNSUPPORTED);
-    assert_says("loss/tiny needs 'images', which this method does not offer to losses");
+    assert_error_contains("loss/tiny needs 'images', which this method does not offer to losses");
     lw_graph_destroy(g);
     lwi_args_destroy(args);
     lwi_model_destroy(model);
@@ -357,7 +353,7 @@ static void a_loss_must_be_a_scalar(void **state)
     lwi_loss_build(g, plugin("loss/tiny"), args,
                    &(lw_loss_inputs){.values = values, .count = 1, .model = model});
     assert_int_equal(lw_graph_status(g), LW_SHAPE);
-    assert_says("loss/tiny must return a scalar, not [8, 1]");
+    assert_error_contains("loss/tiny must return a scalar, not [8, 1]");
     lw_graph_destroy(g);
     lwi_args_destroy(args);
     lwi_model_destroy(model);
@@ -417,9 +413,9 @@ static void latents_of_every_space_are_checked(void **state)
     assert_float_equal(images->data[5], 0.5, 1e-6); /* w = 0 leaves the bias */
     lw_tensor_destroy(images);
     assert_int_equal(lw_model_images(model, device, "w", wrong, 4, &images, NULL), LW_SHAPE);
-    assert_says("model 'faces' takes w [M, 3], not [2, 5]");
+    assert_error_contains("model 'faces' takes w [M, 3], not [2, 5]");
     assert_int_equal(lw_model_images(model, device, "y", wrong, 4, &images, NULL), LW_INVALID);
-    assert_says("expected z, w or w+");
+    assert_error_contains("expected z, w or w+");
     lw_tensor_destroy(w_plus);
     lw_tensor_destroy(wrong);
     lwi_model_destroy(model);
@@ -493,7 +489,7 @@ static void broken_metadata_is_an_error(void **state)
         lw_store *weights = make_weights("G.");
         must(lw_store_set_metadata(weights, "latentwalk.generator", texts[i][0]));
         assert_int_not_equal(load(model, weights, NULL), LW_OK);
-        assert_says(texts[i][1]);
+        assert_error_contains(texts[i][1]);
         lw_store_destroy(weights);
         lwi_model_destroy(model);
     }

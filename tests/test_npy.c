@@ -10,14 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "errors.h"
 #include "latentwalk/image.h"
 #include "tensor/npy.h"
-
-static void assert_error_contains(const char *text)
-{
-    if (!strstr(lw_error_text(), text))
-        fail_msg("the error is '%s', without '%s'", lw_error_text(), text);
-}
 
 /* Parses a copy of exactly the given size, so that the sanitizer sees a read past its end. */
 static lw_tensor *parse_exactly(const void *bytes, size_t size)
