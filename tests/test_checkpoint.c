@@ -1,5 +1,6 @@
 /* test_checkpoint.c — the files people hold: every native container of ../shared/fixtures gives the numbers
- * of its weights.safetensors bit for bit. Containers made here are in test_pickle.c and test_archive.c. */
+ * of its weights.safetensors bit for bit. Containers made here are in test_pickle.c,
+ * test_archive.c and test_tensorflow.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
