@@ -18,9 +18,10 @@
 
 #include <latentwalk/latentwalk.h>
 
+#include "program.h"
+
 static char folder[] = "/tmp/lw-resume-XXXXXX";
 
-/* Long enough (a second) that signals sent within its first tenths find it at work. */
 static const char pipeline[] = "latentwalk: 1\n"
                                "seed: 3\n"
                                "models:\n"
@@ -74,6 +75,16 @@ static int call(const char *const *arguments)
     return wait_for(start(arguments));
 }
 
+/* Runs the program until it is about to put the `number`-th file whose path ends in `suffix` into place, and
+ * gets the signal. */
+static int call_interrupted(const char *const *arguments, int number, const char *suffix, int signal)
+{
+    program_interrupt(number, suffix, signal);
+    int status = call(arguments);
+    program_go_on();
+    return status;
+}
+
 static void pause_ms(long ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -81,12 +92,14 @@ static void pause_ms(long ms)
     }
 }
 
-/* Waits until a file is there: at most a minute. */
-static void wait_for_file(const char *path)
+/* Waits until the child has made a file, or is done. */
+static void wait_for_file(pid_t child, const char *path)
 {
-    for (int i = 0; i < 6000 && access(path, F_OK) != 0; i++)
+    siginfo_t ended = {0};
+    while (access(path, F_OK) != 0 && ended.si_pid == 0) {
         pause_ms(10);
-    assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+    }
 }
 
 static void assert_same(const char *run, const char *file)
@@ -113,11 +126,8 @@ static void a_killed_run_ends_with_the_same_bytes(void **state)
 {
     (void)state;
     const char *run[] = {"run", "p.yaml", "--out", "killed", "--checkpoint-every", "0", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("killed/steps/walk/checkpoint.safetensors"));
-    pause_ms(30);
-    kill(child, SIGKILL);
-    assert_int_equal(wait_for(child), 1000 + SIGKILL);
+    assert_int_equal(call_interrupted(run, 5, "walk/checkpoint.safetensors", SIGKILL), 1000 + SIGKILL);
+    assert_int_equal(access(in_folder("killed/steps/walk/checkpoint.safetensors"), F_OK), 0);
     assert_int_not_equal(access(in_folder("killed/steps/walk/step.json"), F_OK), 0);
     const char *resume[] = {"resume", "killed", NULL};
     assert_int_equal(call(resume), 0);
@@ -125,13 +135,13 @@ static void a_killed_run_ends_with_the_same_bytes(void **state)
     assert_int_not_equal(access(in_folder("killed/steps/walk/checkpoint.safetensors"), F_OK), 0);
 }
 
-/* Starts `run`; from its first checkpoint on kills it `times`, each time after `ms`, and resumes it to its
- * end. */
+/* Starts `run`; from its first checkpoint on kills it `times`, each time after `ms`, wherever that finds it,
+ * and resumes it to its end. */
 static void kill_again_and_again(const char **run, const char **resume, const char *checkpoint, int times,
                                  int ms)
 {
     pid_t child = start(run);
-    wait_for_file(in_folder(checkpoint));
+    wait_for_file(child, in_folder(checkpoint));
     for (int i = 0; i < times; i++) {
         pause_ms(ms);
         kill(child, SIGKILL);
@@ -155,12 +165,9 @@ static void a_run_killed_again_and_again_ends_with_the_same_bytes(void **state)
 static void ctrl_c_writes_a_checkpoint_and_says_so(void **state)
 {
     (void)state;
-    const char *run[] = {"run", "p.yaml", "--out", "cancelled", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("cancelled/steps/walk"));
-    pause_ms(100);
-    kill(child, SIGINT);
-    assert_int_equal(wait_for(child), 130);
+    const char *run[] = {"run", "p.yaml", "--out", "cancelled", "--checkpoint-every", "0", NULL};
+    assert_int_equal(call_interrupted(run, 5, "walk/checkpoint.safetensors", SIGINT), 130);
+    assert_int_equal(access(in_folder("cancelled/steps/walk/checkpoint.safetensors"), F_OK), 0);
     char command[256];
     snprintf(command, sizeof(command), "grep -q '\"state\": \"cancelled\"' %s",
              in_folder("cancelled/run.json"));
@@ -173,12 +180,8 @@ static void ctrl_c_writes_a_checkpoint_and_says_so(void **state)
 static void a_resume_refuses_what_has_changed_unless_forced(void **state)
 {
     (void)state;
-    const char *run[] = {"run", "p.yaml", "--out", "changed", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("changed/steps/walk"));
-    pause_ms(100);
-    kill(child, SIGTERM);
-    assert_int_equal(wait_for(child), 130);
+    const char *run[] = {"run", "p.yaml", "--out", "changed", "--checkpoint-every", "0", NULL};
+    assert_int_equal(call_interrupted(run, 5, "walk/checkpoint.safetensors", SIGTERM), 130);
     char command[512];
     snprintf(command, sizeof(command),
              "sed -i '/method\\/trajectory-net/,/hash/s/\"hash\": \".*\"/\"hash\": \"0123456789abcdef\"/' %s",
@@ -197,10 +200,7 @@ static void a_broken_checkpoint_is_refused(void **state)
 {
     (void)state;
     const char *run[] = {"run", "p.yaml", "--out", "broken", "--checkpoint-every", "0", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("broken/steps/walk/checkpoint.safetensors"));
-    kill(child, SIGKILL);
-    wait_for(child);
+    assert_int_equal(call_interrupted(run, 2, "walk/checkpoint.safetensors", SIGKILL), 1000 + SIGKILL);
     FILE *file = fopen(in_folder("broken/steps/walk/checkpoint.safetensors"), "w");
     assert_non_null(file);
     fputs("no checkpoint", file);
@@ -241,10 +241,7 @@ static void a_trained_model_is_taken_up_with_the_run(void **state)
     const char *whole[] = {"run", "train.yaml", "--out", "trained", NULL};
     assert_int_equal(call(whole), 0);
     const char *run[] = {"run", "train.yaml", "--out", "trained-killed", "--checkpoint-every", "0", NULL};
-    pid_t child = start(run);
-    wait_for_file(in_folder("trained-killed/steps/walk/checkpoint.safetensors"));
-    kill(child, SIGKILL);
-    assert_int_equal(wait_for(child), 1000 + SIGKILL);
+    assert_int_equal(call_interrupted(run, 2, "walk/checkpoint.safetensors", SIGKILL), 1000 + SIGKILL);
     const char *resume[] = {"resume", "trained-killed", NULL};
     assert_int_equal(call(resume), 0);
     char command[512];

@@ -57,3 +57,18 @@ void program_expect(const char *arguments, int status, const char *text)
                  told);
     free(told);
 }
+
+void program_interrupt(int number, const char *suffix, int signal)
+{
+    char order[256];
+    snprintf(order, sizeof order, "%d %s %d", number, suffix, signal);
+    setenv("LW_INTERRUPT", order, 1);
+    setenv("LD_PRELOAD", LW_BUILD_DIR "/tests/interrupt.so", 1);
+    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0); /* which wants to be loaded before it */
+}
+
+void program_go_on(void)
+{
+    unsetenv("LD_PRELOAD");
+    unsetenv("LW_INTERRUPT");
+}
