@@ -22,7 +22,7 @@
 #define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
 
 /* tile_ROWS: sum [ROWS][PANEL] (+)= a b: a[i * row_pitch + k * step_pitch], b[k * b_pitch ..]. Where at most VW columns
- * count, only the first half of the panel. What lies `ahead` floats after b is fetched meanwhile. */
+ * count, only the first half of the panel. What lies `ahead` floats after b is fetched meanwhile, unless that is 0. */
 #define TILE(rows)                                                                                 \
     static inline void tile_##rows(const float *a, const int row_pitch, const int step_pitch,      \
                                    __global const float *b, const long b_pitch, const int columns, \
@@ -35,7 +35,8 @@
         }                                                                                          \
         if (columns > VW) {                                                                        \
             for (int k = 0; k < depth; k++, a += step_pitch, b += b_pitch) {                       \
-                FETCH(b + ahead), FETCH(b + ahead + VW);                                           \
+                if (ahead)                                                                         \
+                    FETCH(b + ahead), FETCH(b + ahead + VW);                                       \
                 const vec b0 = loadv(0, b), b1 = loadv(1, b);                                      \
                 ROWS_##rows(STEP)                                                                  \
             }                                                                                      \
