@@ -31,7 +31,7 @@ static const char *providers(lwh_pipeline *p, const char *capability)
 static const char *made_of(lwh_pipeline *p, const lwh_model *model)
 {
     const char *text = NULL;
-    for (int part = 0; part < LWH_PARTS; part++)
+    for (int part = 0; part < LWI_PART_COUNT; part++)
         if (model->parts[part].uses)
             text = text ? lwh_arena_format(p->arena, "%s and %s", text, model->parts[part].uses)
                         : model->parts[part].uses;

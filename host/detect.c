@@ -5,8 +5,6 @@
 #include "network.h"
 #include "plugin/prefix.h"
 
-enum { PARTS = LW_PART_NETWORK + 1 };
-
 static json_t *sizes_json(const lw_dims *dims)
 {
     json_t *object = json_object();
@@ -57,7 +55,7 @@ static lw_status detect(lw_model *model, lwi_registry *registry, lw_store *weigh
         return detect_named(model, registry, weights, part, named, matches, count);
     if (part == LW_PART_NETWORK) /* what its outputs mean is not found from tensors */
         return LW_OK;
-    while (*count < LWH_MOST_MATCHES - PARTS &&
+    while (*count < LWH_MOST_MATCHES - LWI_PART_COUNT &&
            (entry = lwh_network_next(model, registry, part, weights, NULL, &at, &status)))
         LW_TRY(describe(model, part, entry->id, status, &matches[(*count)++]));
     return LW_OK;
@@ -71,7 +69,7 @@ static lw_status detect_as(lw_model *model, lwi_registry *registry, lw_store *we
     if (!plugin)
         return lw_error_status();
     lw_part part = LW_PART_GENERATOR;
-    for (int i = 0; i < PARTS; i++)
+    for (int i = 0; i < LWI_PART_COUNT; i++)
         if ((uint32_t)lwi_part_kind((lw_part)i) == plugin->prefix.kind)
             part = (lw_part)i;
     const lw_status status = lwh_network_part(model, registry, part, weights, id, NULL, NULL);
@@ -82,7 +80,7 @@ int lwh_detect(lwi_registry *registry, lw_store *weights, const char *id, lwh_ma
 {
     int count = 0;
     lw_status status = LW_OK;
-    for (int part = 0; part < (id ? 1 : PARTS) && status == LW_OK; part++) {
+    for (int part = 0; part < (id ? 1 : LWI_PART_COUNT) && status == LW_OK; part++) {
         lw_model *model = lwi_model_create("file"); /* one for each part: they need not go together */
         status = !model ? LW_MEMORY
                  : id   ? detect_as(model, registry, weights, id, matches, &count)

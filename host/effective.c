@@ -159,7 +159,7 @@ static void put_args(writer *w, const lw_args *args, const lwh_yaml *with, int i
 static void put_part_texts(writer *w, const lwh_model *model, bool prefixes)
 {
     bool any = false;
-    for (int part = 0; part < LWH_PARTS; part++) {
+    for (int part = 0; part < LWI_PART_COUNT; part++) {
         const lwh_part *spec = &model->parts[part];
         const char *text = prefixes ? spec->prefix : spec->file;
         if (!spec->uses || !text)
@@ -176,7 +176,7 @@ static void put_part_texts(writer *w, const lwh_model *model, bool prefixes)
 static void put_model(writer *w, const lwh_model *model)
 {
     putf(w, "  %s:\n", model->name);
-    for (int part = 0; part < LWH_PARTS; part++) {
+    for (int part = 0; part < LWI_PART_COUNT; part++) {
         const lwh_part *spec = &model->parts[part];
         if (!spec->uses)
             continue;

@@ -146,7 +146,7 @@ static lw_status add_weights(json_t *weights, const lwh_model *model, int part)
 static lw_status collect(const lwh_pipeline *p, json_t *plugins, json_t *weights)
 {
     for (int i = 0; i < p->model_count; i++)
-        for (int part = 0; part < LWH_PARTS; part++)
+        for (int part = 0; part < LWI_PART_COUNT; part++)
             if (p->models[i].parts[part].uses) {
                 LW_TRY(add_plugin(p, plugins, p->models[i].parts[part].uses));
                 LW_TRY(add_weights(weights, &p->models[i], part));

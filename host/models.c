@@ -84,7 +84,7 @@ static void parse_model(lwh_pipeline *p, lwh_model *model, lwh_yaml *node)
     }
     lwh_unknown_keys(p, node, model_keys, "a model");
     int parts = 0;
-    for (int part = 0; part < LWH_PARTS; part++) {
+    for (int part = 0; part < LWI_PART_COUNT; part++) {
         lwh_yaml *spec = lwh_yaml_get(node, part_names[part]);
         if (lwh_yaml_is_null(spec))
             continue;
@@ -199,15 +199,15 @@ static bool open_part(lwh_pipeline *p, lwh_model *model, lw_part part, lw_store 
 
 static void open_model(lwh_pipeline *p, lwh_model *model)
 {
-    lw_store *loaded[LWH_PARTS] = {NULL};
+    lw_store *loaded[LWI_PART_COUNT] = {NULL};
     model->model = lwi_model_create(model->name);
     if (!model->model)
         lwh_report(p->diagnostics, model->place, NULL, "%s", lw_error_text());
     bool good = model->model != NULL;
-    for (int part = 0; model->model && part < LWH_PARTS; part++)
+    for (int part = 0; model->model && part < LWI_PART_COUNT; part++)
         if (model->parts[part].uses)
             good = open_part(p, model, (lw_part)part, loaded) && good;
-    for (int part = 0; part < LWH_PARTS; part++)
+    for (int part = 0; part < LWI_PART_COUNT; part++)
         lw_store_destroy(loaded[part]);
     model->broken = !good;
 }
@@ -216,7 +216,7 @@ static void open_model(lwh_pipeline *p, lwh_model *model)
 static void check_parts(lwh_pipeline *p, const lwh_model *model)
 {
     const lw_plugin *plugin;
-    for (int part = 0; part < LWH_PARTS; part++)
+    for (int part = 0; part < LWI_PART_COUNT; part++)
         if (model->parts[part].uses)
             lwi_args_destroy(open_args(p, model, (lw_part)part, &plugin));
 }

@@ -6,13 +6,11 @@
 #ifndef LWH_PIPELINE_H
 #define LWH_PIPELINE_H
 
-#include "latentwalk/model.h"
-#include "plugin/ports.h"
+#include "model/model.h"
 #include "plugin/registry.h"
 #include "tree.h"
 
 #define LWH_MAX_INCLUDES 16
-#define LWH_PARTS 3
 
 typedef struct lwh_part {
     const char *uses; /* "generator/dcgan"; NULL: the model has no such part */
@@ -27,9 +25,9 @@ typedef struct lwh_model {
     const char *name;
     lwh_place place;
     lwh_yaml *node;
-    lwh_part parts[LWH_PARTS]; /* by lw_part */
-    bool broken;               /* has a mistake of its own: no follow-up messages about it */
-    lw_model *model;           /* after lwh_check */
+    lwh_part parts[LWI_PART_COUNT]; /* by lw_part */
+    bool broken;                    /* has a mistake of its own: no follow-up messages about it */
+    lw_model *model;                /* after lwh_check */
 } lwh_model;
 
 typedef struct lwh_input {

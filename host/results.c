@@ -124,7 +124,7 @@ static lw_status load_model(const lwh_model *model, const char *path)
 {
     lw_store *store = lw_store_load(path);
     lw_status status = store ? LW_OK : lw_error_status();
-    for (int part = 0; status == LW_OK && part < LWH_PARTS; part++)
+    for (int part = 0; status == LW_OK && part < LWI_PART_COUNT; part++)
         if (model->parts[part].uses)
             status = lw_store_merge(lw_model_store(model->model, (lw_part)part), store, part_prefix[part]);
     lw_store_destroy(store);
@@ -173,7 +173,7 @@ lw_status lwh_save_metrics(lwh_run *run)
 static json_t *model_history(const lwh_model *model)
 {
     json_t *object = json_pack("{s:s}", "identity", lw_model_identity(model->model));
-    for (int part = 0; part < LWH_PARTS; part++) {
+    for (int part = 0; part < LWI_PART_COUNT; part++) {
         const lwh_part *spec = &model->parts[part];
         if (!spec->uses)
             continue;

@@ -7,8 +7,6 @@
 #include "plugin/prefix.h"
 #include "plugin/registry.h"
 
-#define LWI_PART_COUNT 3
-
 typedef struct lwi_part {
     const lw_plugin *plugin; /* NULL: the model has no such part */
     lw_args *args;           /* owned */

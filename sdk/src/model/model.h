@@ -6,6 +6,8 @@
 #include "latentwalk/step.h"
 #include "plugin/ports.h"
 
+#define LWI_PART_COUNT 3 /* of lw_part */
+
 lw_model *lwi_model_create(const char *name);
 /* Also destroys the programs lw_model_images compiled: before the device is closed. */
 void lwi_model_destroy(lw_model *model);
